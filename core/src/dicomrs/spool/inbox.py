@@ -1,0 +1,209 @@
+"""Arrival: how an object gets from a scanner's association into a study folder, durable before it is acknowledged.
+
+The order is the promise: write the part, fsync it, link it under its name without replacing anything, fsync the folder,
+and only then answer 0000. One Inbox serves all associations of a process that receive into one root.
+"""
+
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from functools import partial
+from itertools import count
+from typing import Final
+
+from dicomrs.dataset import Header, missing_pixels, read_header
+from dicomrs.spool.folders import StudyFolders
+from dicomrs.spool.fs import FileSystem, FolderSyncError, locked, make_folder, put_file, sync_folder
+from dicomrs.spool.hints import HintWriter
+from dicomrs.spool.layout import LOCKS, QUARANTINE, file_stem, reason_name, study_key
+from dicomrs.spool.part import Origin, Part, RefusedError
+from dicomrs.spool.placing import place, same_dataset
+from dicomrs.spool.receipts import Kind, read_events
+from dicomrs.spool.record import read_head_of
+from dicomrs.spool.space import is_full
+from dicomrs.spool.workspace import Workspace
+
+OUT_OF_RESOURCES: Final = 0xA700
+_ATTEMPTS: Final = 5
+
+Examine = Callable[[int, int, int, str], Header]
+
+
+class Outcome(StrEnum):
+    """What became of an object that may be acknowledged."""
+
+    KEPT = "kept"
+    REPEATED = "repeated"  # the same bytes are waiting already
+    QUARANTINED = "quarantined"
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """An object that is durable.
+
+    study: its key for logs; number: above 1 where its UID was waiting already; length: bytes of the dataset;
+    reason: of the quarantine.
+    """
+
+    outcome: Outcome
+    study: str
+    folder: str
+    name: str
+    number: int
+    length: int
+    reason: str = ""
+
+
+class Inbox:
+    """The receiving side of one root."""
+
+    def __init__(
+        self, fs: FileSystem, root: str, reserve: Callable[[int], int], examine: Examine = read_header
+    ) -> None:
+        """reserve: bytes to keep free, given the volume's size in bytes. The root must have been proved (proof.py)."""
+        self.fs = fs
+        self.root = root
+        self.reserve = reserve
+        self._examine = examine
+        self._workspace = Workspace(fs, root)
+        self._folders = StudyFolders(fs, root, self._workspace.path)
+        self._hints = HintWriter(fs, root, self._workspace.name)
+        self._numbers = count(1)
+        self._numbers_lock = threading.Lock()
+        self._broken = ""
+
+    def close(self) -> None:
+        """Give up the process's folder of parts."""
+        self._workspace.close()
+        self._hints.close()
+
+    def no_room(self) -> str:
+        """Why nothing can be accepted now, "" if it can: the reserve is reached, or the volume failed."""
+        if self._broken:
+            return self._broken
+        try:
+            free, total = self.fs.free(self.root)
+        except OSError as error:
+            return f"{self.root} cannot be read: {error.strerror}"
+        reserve = self.reserve(total)
+        if free > reserve:
+            return ""
+        return (
+            f"only {free // 1_000_000} MB are free on the volume of {self.root}, "
+            f"{reserve // 1_000_000} MB are reserved (spec.storage.reserve): free some space"
+        )
+
+    def begin(self, origin: Origin, sop_class: str, sop_instance: str, transfer_syntax: str) -> Part:
+        """Start receiving one object.
+
+        Raises:
+            RefusedError: A700, there is no room or the volume fails; 0117, the UID is none.
+        """
+        if reason := self.no_room():
+            raise RefusedError(OUT_OF_RESOURCES, reason)
+        with self._numbers_lock:
+            number = next(self._numbers)
+        identity = (sop_class, sop_instance, transfer_syntax)
+        try:
+            return Part(self.fs, f"{self._workspace.path}/part-{number}", origin, identity, self.no_room)
+        except OSError as error:
+            raise refusal(error, self.root) from error
+
+    def keep(self, part: Part) -> Arrival:
+        """Make a completely received part an arrival. When this returns, the object may be acknowledged.
+
+        Raises:
+            RefusedError: with the status to answer and the reason for the log; the part is gone.
+        """
+        try:
+            header = self._examine(part.fd, part.start, part.start + part.length, part.transfer_syntax)
+            _check_identity(part, header)
+            reason = missing_pixels(header, part.sop_class, part.transfer_syntax)
+            received = datetime.now().astimezone()
+            part.seal(header, received)
+            with locked(self.fs, f"{self.root}/{LOCKS}/retire", shared=True):
+                return self._arrive(part, header, received, reason)
+        except FolderSyncError as error:
+            self._broken = (
+                f"{error.filename} could not be made durable ({error.strerror}): "
+                "check the disk, then restart the receiving service"
+            )
+            raise RefusedError(OUT_OF_RESOURCES, self._broken) from error
+        except OSError as error:
+            raise refusal(error, self.root) from error
+        finally:
+            part.drop()
+
+    def _arrive(self, part: Part, header: Header, received: datetime, reason: str | None) -> Arrival:
+        """Place a sealed part. The retire lock keeps study folders from being removed meanwhile."""
+        stem = file_stem(part.sop_instance)
+        key = study_key(header.study)
+        for _ in range(_ATTEMPTS):
+            study = self._folders.folder_for(header, received, part.origin.calling, part.origin.address)
+            try:
+                if reason is not None:
+                    name, number = self._quarantine(part, study, stem, reason, received)
+                    outcome = Outcome.QUARANTINED
+                else:
+                    folder = f"{self.root}/{study}"
+                    name, number, new = place(self.fs, part.path, folder, stem, partial(self._waits, part, folder))
+                    outcome = Outcome.KEPT if new else Outcome.REPEATED
+            except FileNotFoundError:
+                self._folders.forget(header.study)  # somebody removed the folder by hand
+                continue
+            if outcome is Outcome.KEPT:
+                self._hints.write(f"{study}/{name}")
+            return Arrival(outcome, key, study, name, number, part.length, reason or "")
+        raise RefusedError(OUT_OF_RESOURCES, f"the folder of study {key} keeps vanishing from {self.root}")
+
+    def _waits(self, part: Part, folder: str, name: str) -> bool:
+        """Whether the newest waiting arrival is this very object, with no receipt and not refused anywhere."""
+        if not same_dataset(self.fs, part.path, f"{folder}/{name}"):
+            return False
+        arrival = read_head_of(self.fs, f"{folder}/{name}").record.arrival
+        settled = {
+            event.arrival for event in read_events(self.fs, folder) if event.kind in (Kind.DELIVERED, Kind.PARKED)
+        }
+        return arrival not in settled
+
+    def _quarantine(self, part: Part, study: str, stem: str, reason: str, received: datetime) -> tuple[str, int]:
+        parent = make_folder(self.fs, self.root, QUARANTINE)
+        folder = make_folder(self.fs, parent, study)
+        name, number, new = place(
+            self.fs, part.path, folder, stem, lambda name: same_dataset(self.fs, part.path, f"{folder}/{name}")
+        )
+        if new:
+            note = {
+                "reason": reason,
+                "since": received.isoformat(timespec="milliseconds"),
+                "sopInstanceUID": part.sop_instance,
+                "sopClassUID": part.sop_class,
+                "transferSyntaxUID": part.transfer_syntax,
+                "callingAeTitle": part.origin.calling,
+                "address": part.origin.address,
+            }
+            put_file(self.fs, f"{folder}/{reason_name(name)}", json.dumps(note, indent=1).encode())
+            sync_folder(self.fs, folder)
+        return name, number
+
+
+def _check_identity(part: Part, header: Header) -> None:
+    """The dataset must be what the command says (PS3.7 9.3.1.1), and belong to a study."""
+    for what, told, found in (
+        ("SOP Instance UID", part.sop_instance, header.sop_instance),
+        ("SOP Class UID", part.sop_class, header.sop_class),
+    ):
+        if found and found != told:
+            raise RefusedError(0xA900, f"the dataset's {what} is not the one that the C-STORE request names")
+    if not header.study:
+        cause = header.problem or "it has no Study Instance UID (0020,000D)"
+        raise RefusedError(0xC000, f"the dataset cannot be understood: {cause}")
+
+
+def refusal(error: OSError, root: str) -> RefusedError:
+    """A700 for whatever the volume said."""
+    advice = "free some space" if is_full(error) else "check the disk"
+    return RefusedError(OUT_OF_RESOURCES, f"the object could not be kept in {root} ({error.strerror}): {advice}")

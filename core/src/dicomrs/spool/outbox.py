@@ -1,0 +1,165 @@
+"""Departure: what waits in a root, and how it leaves the disk. Used by scu alone.
+
+The order is the promise: a destination's answer becomes a receipt, the receipt becomes durable, and only when no
+destination that the route names is missing is the object unlinked. An unlink that a power cut undid is made up at the
+next start.
+"""
+
+import errno
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from dicomrs.spool.folders import StudyFolder, read_study_folder, study_folder_names
+from dicomrs.spool.fs import FileSystem, locked, make_folder, put_file, sync_folder
+from dicomrs.spool.layout import (
+    CONFLICTS,
+    DAMAGED,
+    LOCKS,
+    METADATA,
+    QUARANTINE,
+    RECEIPTS,
+    object_name,
+    parse_object_name,
+    reason_name,
+)
+from dicomrs.spool.placing import newest_number
+from dicomrs.spool.receipts import Event, Kind, Ledger
+from dicomrs.spool.record import Head, NotOursError, read_head_of
+
+_REMOVABLE: Final = (METADATA, RECEIPTS, CONFLICTS)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """One object in a study folder. number: its place among the arrivals of its SOP Instance that are there."""
+
+    folder: str
+    name: str
+    stem: str
+    number: int
+    head: Head
+
+    @property
+    def arrival(self) -> str:
+        """The id that receipts refer to."""
+        return self.head.record.arrival
+
+    def event(self, kind: Kind, destination: str, **details: str) -> Event:
+        """A line for the receipts about this arrival, as of now."""
+        at = datetime.now().astimezone().isoformat(timespec="milliseconds")
+        uid, digest = self.head.sop_instance, self.head.record.digest
+        return Event(at=at, kind=kind, arrival=self.arrival, uid=uid, digest=digest, destination=destination, **details)
+
+
+class Outbox:
+    """The departing side of one root."""
+
+    def __init__(self, fs: FileSystem, root: str) -> None:
+        self.fs = fs
+        self.root = root
+
+    def folders(self) -> list[str]:
+        """Names of the study folders, oldest study first, whether or not anything waits in them."""
+        return [name for name in study_folder_names(self.fs, self.root) if self._is_ours(name)]
+
+    def _is_ours(self, folder: str) -> bool:
+        """Either file will do: a power cut while the folder was being retired may have taken one of them only."""
+        return self.fs.exists(f"{self.root}/{folder}/{RECEIPTS}") or self.study(folder) is not None
+
+    def names(self, folder: str) -> list[str]:
+        """Names of the objects in a study folder, in the order in which they are to travel."""
+        found = (parse_object_name(name) for name in self.fs.listdir(f"{self.root}/{folder}"))
+        return [object_name(stem, number) for stem, number in sorted(item for item in found if item)]
+
+    def study(self, folder: str) -> StudyFolder | None:
+        """What the folder's metadata says, None if it cannot be read."""
+        return read_study_folder(self.fs, self.root, folder)
+
+    def ledger(self, folder: str) -> Ledger:
+        """The study's receipts, made durable before they are believed."""
+        return Ledger(self.fs, f"{self.root}/{folder}")
+
+    def stored(self, folder: str, name: str) -> Stored:
+        """The object of a name.
+
+        Raises:
+            FileNotFoundError: it has left.
+            NotOursError: the spool did not write it, or its head is damaged.
+        """
+        parsed = parse_object_name(name)
+        if parsed is None:
+            raise NotOursError("its name is not an object's name")
+        return Stored(folder, name, *parsed, read_head_of(self.fs, f"{self.root}/{folder}/{name}"))
+
+    def path(self, stored: Stored) -> str:
+        """Where the object is."""
+        return f"{self.root}/{stored.folder}/{stored.name}"
+
+    def settle(self, ledger: Ledger, events: list[Event], done: Iterable[Stored]) -> None:
+        """Make receipts durable, and only then remove the objects that they complete.
+
+        Raises:
+            OSError: nothing was removed.
+        """
+        ledger.commit(events)
+        for stored in done:
+            self.remove(stored)
+
+    def remove(self, stored: Stored) -> None:
+        """Unlink an object whose receipts are durable, after checking that the name still holds that arrival."""
+        try:
+            found = self.stored(stored.folder, stored.name)
+        except FileNotFoundError:
+            return
+        if found.arrival == stored.arrival:
+            self.fs.unlink(self.path(stored))
+
+    def move_damaged(self, folder: str, name: str, reason: str) -> str:
+        """Move an object that is no longer what was received to _DAMAGED; return its path there.
+
+        It is durable there, with its reason, before it leaves the study folder.
+        """
+        source = f"{self.root}/{folder}/{name}"
+        target = make_folder(self.fs, make_folder(self.fs, self.root, DAMAGED), folder)
+        stem, _ = parse_object_name(name) or (name, 1)
+        while True:
+            new = object_name(stem, newest_number(self.fs, target, stem) + 1)
+            try:
+                self.fs.link(source, f"{target}/{new}")
+            except FileExistsError:
+                continue
+            break
+        since = datetime.now().astimezone().isoformat(timespec="milliseconds")
+        note = json.dumps({"reason": reason, "since": since, "was": f"{folder}/{name}"}, indent=1).encode()
+        put_file(self.fs, f"{target}/{reason_name(new)}", note)
+        sync_folder(self.fs, target)
+        self.fs.unlink(source)
+        return f"{target}/{new}"
+
+    def retire(self, folder: str) -> bool:
+        """Remove a study folder in which nothing waits; False if there is anything in it that must stay.
+
+        Holds off every arrival meanwhile, so that none can land in a folder that is going.
+        """
+        path = f"{self.root}/{folder}"
+        with locked(self.fs, f"{self.root}/{LOCKS}/retire"):
+            names = self.fs.listdir(path)
+            if any(name not in _REMOVABLE and not name.startswith(f"{METADATA}.") for name in names):
+                return False
+            if any(self._holds(kept, folder) for kept in (QUARANTINE, DAMAGED)):
+                return False
+            for name in names:
+                self.fs.unlink(f"{path}/{name}")
+            self.fs.rmdir(path)
+        return True
+
+    def _holds(self, kept: str, folder: str) -> bool:
+        try:
+            return bool(self.fs.listdir(f"{self.root}/{kept}/{folder}"))
+        except OSError as error:
+            if error.errno == errno.ENOENT:
+                return False
+            raise

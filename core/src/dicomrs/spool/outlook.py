@@ -1,0 +1,49 @@
+"""How an object stands: which destinations it waits for, and whether it is done. Pure."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from dicomrs.spool.receipts import Event, Kind, Ledger
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """Of one arrival under the route as it is now.
+
+    waiting: destinations to send to; parked, held: destination -> the event that says why;
+    complete: nothing more to do, the object may leave the disk.
+    """
+
+    waiting: tuple[str, ...]
+    delivered: tuple[str, ...]
+    parked: dict[str, Event]
+    held: dict[str, Event]
+    complete: bool
+
+    @property
+    def no_destination(self) -> bool:
+        """Kept, visibly, because no destination wants it and none has confirmed it."""
+        return not (self.waiting or self.parked or self.held or self.complete)
+
+
+def outlook(arrival: str, named: Iterable[str], ledger: Ledger) -> Outlook:
+    """named: the destinations that the route names for this object now.
+
+    An object is complete when every one of them has confirmed it. Where the route names none (any more), it is
+    complete if some destination has confirmed it, and stays otherwise.
+    """
+    waiting, delivered = [], []
+    parked: dict[str, Event] = {}
+    held: dict[str, Event] = {}
+    for destination in named:
+        event = ledger.last(arrival, destination)
+        if event is None or event.kind is Kind.RELEASED:
+            waiting.append(destination)
+        elif event.kind is Kind.DELIVERED:
+            delivered.append(destination)
+        elif event.kind is Kind.PARKED:
+            parked[destination] = event
+        else:
+            held[destination] = event
+    done = not (waiting or parked or held) and (bool(delivered) or ledger.delivered_anywhere(arrival))
+    return Outlook(tuple(waiting), tuple(delivered), parked, held, done)

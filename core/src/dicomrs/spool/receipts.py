@@ -1,0 +1,125 @@
+"""The receipts of a study: one JSON line per event of an arrival at a destination, appended by scu alone.
+
+A line that a crash cut short is ended before the next one is written, and ignored when read.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+
+from dicomrs.spool.fs import APPEND, READ, FileSystem, sync_folder, write_all
+from dicomrs.spool.layout import RECEIPTS
+
+
+class Kind(StrEnum):
+    """What happened to an arrival at a destination."""
+
+    DELIVERED = "delivered"
+    PARKED = "parked"  # the destination will not take it; waits for a person
+    HELD = "held"  # not to be sent until a person says so
+    RELEASED = "released"  # by a person: to be tried again
+    DAMAGED = "damaged"  # its bytes changed on the disk; moved away, never sent
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line.
+
+    at: local time with offset, ISO 8601; status: the DIMSE status as four hex digits, if there was an answer;
+    who, why: of a person's action or of ours.
+    """
+
+    at: str
+    kind: Kind
+    arrival: str
+    uid: str
+    digest: str
+    destination: str
+    status: str = ""
+    association: str = ""
+    who: str = ""
+    why: str = ""
+
+
+def _parse(line: bytes) -> Event | None:
+    try:
+        fields = json.loads(line)
+        return Event(**{**fields, "kind": Kind(fields["kind"])})
+    except (ValueError, TypeError, KeyError):
+        return None
+
+
+def parse_events(data: bytes) -> list[Event]:
+    """The events of a receipts file; a torn or foreign line is passed over."""
+    lines = data.split(b"\n")
+    return [event for line in lines if line and (event := _parse(line)) is not None]
+
+
+def read_events(fs: FileSystem, folder: str) -> list[Event]:
+    """The events of the study in a folder as they are now; none if the file is missing."""
+    try:
+        fd = fs.open(f"{folder}/{RECEIPTS}", READ)
+    except FileNotFoundError:
+        return []
+    try:
+        return parse_events(fs.pread(fd, fs.size(fd), 0))
+    finally:
+        fs.close(fd)
+
+
+class Ledger:
+    """The receipts of one study for scu, the only writer: the state of every arrival at every destination."""
+
+    def __init__(self, fs: FileSystem, folder: str) -> None:
+        """Make what the file says durable before believing it: a process that died may have left lines unsynced."""
+        self._fs = fs
+        self._path = f"{folder}/{RECEIPTS}"
+        self._state: dict[tuple[str, str], Event] = {}
+        self._delivered: set[str] = set()
+        self.events: list[Event] = []
+        fd = fs.open(self._path, APPEND)
+        try:
+            fs.fsync(fd)
+            sync_folder(fs, folder)
+            self._apply(parse_events(fs.pread(fd, fs.size(fd), 0)))
+        finally:
+            fs.close(fd)
+
+    def _apply(self, events: Iterable[Event]) -> None:
+        for event in events:
+            self.events.append(event)
+            known = self._state.get((event.arrival, event.destination))
+            # A delivery stands, whatever was written after it.
+            if known is None or known.kind is not Kind.DELIVERED:
+                self._state[event.arrival, event.destination] = event
+            if event.kind is Kind.DELIVERED:
+                self._delivered.add(event.arrival)
+
+    def last(self, arrival: str, destination: str) -> Event | None:
+        """The event that says how an arrival stands at a destination; None: nothing yet, it waits."""
+        return self._state.get((arrival, destination))
+
+    def delivered_anywhere(self, arrival: str) -> bool:
+        """Whether some destination, named by the route or not, has confirmed an arrival."""
+        return arrival in self._delivered
+
+    def commit(self, events: list[Event]) -> None:
+        """Append lines and make them durable; only then do they count.
+
+        Raises:
+            OSError: they may or may not be on the disk; they do not count.
+        """
+        text = b"".join(json.dumps(asdict(event)).encode("ascii") + b"\n" for event in events)
+        fd = self._fs.open(self._path, APPEND)
+        try:
+            write_all(self._fs, fd, self._end_of_torn_line(fd) + text)
+            self._fs.fsync(fd)
+        finally:
+            self._fs.close(fd)
+        self._apply(events)
+
+    def _end_of_torn_line(self, fd: int) -> bytes:
+        size = self._fs.size(fd)
+        torn = size > 0 and self._fs.pread(fd, 1, size - 1) != b"\n"
+        return b"\n" if torn else b""

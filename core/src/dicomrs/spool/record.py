@@ -1,0 +1,158 @@
+"""The head of a spooled file: a Part 10 file meta header (PS3.10 7.1) that carries our record of the arrival.
+
+The dataset's bytes stand behind it exactly as they came. Nothing of the head travels to a target.
+The record has a fixed size, so that it can be filled in when the dataset's digest is known, before the first fsync.
+"""
+
+import json
+import struct
+from dataclasses import asdict, dataclass, field
+from typing import Final
+
+from dicomrs import IMPLEMENTATION_UID, IMPLEMENTATION_VERSION
+from dicomrs.spool.fs import READ, FileSystem
+
+FORMAT: Final = 1
+RECORD_SIZE: Final = 1024
+# Made once with uuid4 (PS3.5 B.2).
+RECORD_CREATOR_UID: Final = "2.25.212998408404735755016105954271561276211"
+_HEAD_LIMIT: Final = 4096
+_PREAMBLE: Final = b"\0" * 128 + b"DICM"
+_LONG_VRS: Final = (b"OB", b"UN", b"UT", b"OW")
+
+
+class NotOursError(ValueError):
+    """A file in the spool that this version did not write, or whose head is damaged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What is known of one arrival.
+
+    arrival: random id that receipts refer to; digest: see dicomrs.spool.digest; length: bytes of the dataset;
+    received: local time with offset, ISO 8601; calling, called: AE titles; modality, station: (0008,0060), (0008,1010).
+    """
+
+    arrival: str
+    digest: str
+    length: int
+    received: str
+    calling: str
+    called: str
+    address: str
+    modality: str
+    station: str
+    format: int = field(default=FORMAT)
+
+    def pack(self) -> bytes:
+        """As RECORD_SIZE bytes."""
+        data = json.dumps(asdict(self), separators=(",", ":")).encode("ascii")
+        if len(data) > RECORD_SIZE:
+            raise ValueError(f"the record of an arrival is {len(data)} bytes; at most {RECORD_SIZE} fit")
+        return data.ljust(RECORD_SIZE)
+
+    @classmethod
+    def unpack(cls, data: bytes) -> "Record":
+        """The reverse of pack.
+
+        Raises:
+            NotOursError: it is not a record of this format.
+        """
+        try:
+            record = cls(**json.loads(data))
+        except (ValueError, TypeError) as error:
+            raise NotOursError("the record of the arrival is damaged or missing") from error
+        if record.format != FORMAT:
+            raise NotOursError(f"the record has format {record.format}; this version reads {FORMAT}")
+        return record
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A spooled file's head: what is needed to send the dataset that starts at byte `start`."""
+
+    sop_class: str
+    sop_instance: str
+    transfer_syntax: str
+    record: Record
+    start: int
+
+
+def _element(number: int, vr: bytes, value: bytes) -> bytes:
+    if len(value) % 2:
+        value += b"\0" if vr in (b"UI", b"OB") else b" "
+    head = struct.pack("<HH2s", 2, number, vr)
+    if vr in _LONG_VRS:
+        return head + struct.pack("<HI", 0, len(value)) + value
+    return head + struct.pack("<H", len(value)) + value
+
+
+def blank_head(sop_class: str, sop_instance: str, transfer_syntax: str) -> tuple[bytes, int]:
+    """The head with an empty record, and the offset at which the record is to be written.
+
+    The dataset follows at the length of the head.
+    """
+    elements = b"".join(
+        (
+            _element(0x0001, b"OB", b"\0\1"),
+            _element(0x0002, b"UI", sop_class.encode("ascii")),
+            _element(0x0003, b"UI", sop_instance.encode("ascii")),
+            _element(0x0010, b"UI", transfer_syntax.encode("ascii")),
+            _element(0x0012, b"UI", IMPLEMENTATION_UID.encode("ascii")),
+            _element(0x0013, b"SH", IMPLEMENTATION_VERSION.encode("ascii")),
+            _element(0x0100, b"UI", RECORD_CREATOR_UID.encode("ascii")),
+            _element(0x0102, b"OB", b" " * RECORD_SIZE),
+        )
+    )
+    head = _PREAMBLE + _element(0x0000, b"UL", struct.pack("<I", len(elements))) + elements
+    return head, len(head) - RECORD_SIZE
+
+
+def _elements(data: bytes) -> dict[int, bytes]:
+    """Group 2 of a file we wrote: element number -> value."""
+    if data[128:132] != b"DICM" or data[132:140] != b"\x02\0\0\0UL\4\0":
+        raise NotOursError("it is not a Part 10 file as the spool writes them")
+    position, end = 144, 144 + int.from_bytes(data[140:144], "little")
+    if end > len(data):
+        raise NotOursError("its file meta header is longer than the spool writes them")
+    found: dict[int, bytes] = {}
+    while position < end:
+        group, number, vr = struct.unpack_from("<HH2s", data, position)
+        if group != 2:
+            raise NotOursError("its file meta header is damaged")
+        if vr in _LONG_VRS:
+            (length,) = struct.unpack_from("<I", data, position + 8)
+            position += 12
+        else:
+            (length,) = struct.unpack_from("<H", data, position + 6)
+            position += 8
+        found[number] = data[position : position + length]
+        position += length
+    found[0x0000] = end.to_bytes(4, "little")
+    return found
+
+
+def read_head(fs: FileSystem, fd: int) -> Head:
+    """The head of an open spooled file.
+
+    Raises:
+        NotOursError: the file is not one that the spool wrote.
+    """
+    try:
+        found = _elements(fs.pread(fd, _HEAD_LIMIT, 0))
+        if found[0x0100].rstrip(b"\0").decode() != RECORD_CREATOR_UID:
+            raise NotOursError("it carries somebody else's private information")
+        uid = {number: found[number].rstrip(b"\0").decode("ascii") for number in (0x0002, 0x0003, 0x0010)}
+        start = int.from_bytes(found[0x0000], "little")
+        return Head(uid[0x0002], uid[0x0003], uid[0x0010], Record.unpack(found[0x0102]), start)
+    except (struct.error, KeyError, UnicodeDecodeError) as error:
+        raise NotOursError("its file meta header is damaged") from error
+
+
+def read_head_of(fs: FileSystem, path: str) -> Head:
+    """The head of the file at a path; OSError if it cannot be read."""
+    fd = fs.open(path, READ)
+    try:
+        return read_head(fs, fd)
+    finally:
+        fs.close(fd)
