@@ -10,10 +10,11 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
-from dicomrs.spool.folders import StudyFolder, read_study_folder, study_folder_names
-from dicomrs.spool.fs import FileSystem, locked, make_folder, put_file, sync_folder
+from dicomrs.dataset import read_header
+from dicomrs.spool.folders import StudyFolder, first_metadata, read_study_folder, study_folder_names
+from dicomrs.spool.fs import READ, FileSystem, locked, make_folder, put_file, sync_folder
 from dicomrs.spool.layout import (
     CONFLICTS,
     DAMAGED,
@@ -26,7 +27,7 @@ from dicomrs.spool.layout import (
     reason_name,
 )
 from dicomrs.spool.placing import newest_number
-from dicomrs.spool.receipts import Event, Kind, Ledger
+from dicomrs.spool.receipts import Event, Kind, Ledger, event_now
 from dicomrs.spool.record import Head, NotOursError, read_head_of
 
 _REMOVABLE: Final = (METADATA, RECEIPTS, CONFLICTS)
@@ -38,7 +39,6 @@ class Stored:
 
     folder: str
     name: str
-    stem: str
     number: int
     head: Head
 
@@ -49,9 +49,8 @@ class Stored:
 
     def event(self, kind: Kind, destination: str, **details: str) -> Event:
         """A line for the receipts about this arrival, as of now."""
-        at = datetime.now().astimezone().isoformat(timespec="milliseconds")
         uid, digest = self.head.sop_instance, self.head.record.digest
-        return Event(at=at, kind=kind, arrival=self.arrival, uid=uid, digest=digest, destination=destination, **details)
+        return event_now(kind, self.arrival, destination, uid=uid, digest=digest, **details)
 
 
 class Outbox:
@@ -78,6 +77,22 @@ class Outbox:
         """What the folder's metadata says, None if it cannot be read."""
         return read_study_folder(self.fs, self.root, folder)
 
+    def rebuilt_metadata(self, folder: str) -> dict[str, Any] | None:
+        """What the metadata of a folder must have said, from an object in it; None if there is none to read."""
+        for name in self.names(folder):
+            try:
+                stored = self.stored(folder, name)
+                fd = self.fs.open(self.path(stored), READ)
+            except (FileNotFoundError, NotOursError):
+                continue
+            try:
+                header = read_header(fd, stored.head.start, self.fs.size(fd), stored.head.transfer_syntax)
+            finally:
+                self.fs.close(fd)
+            record = stored.head.record
+            return first_metadata(header, datetime.fromisoformat(record.received), record.calling, record.address)
+        return None
+
     def ledger(self, folder: str) -> Ledger:
         """The study's receipts, made durable before they are believed."""
         return Ledger(self.fs, f"{self.root}/{folder}")
@@ -92,7 +107,7 @@ class Outbox:
         parsed = parse_object_name(name)
         if parsed is None:
             raise NotOursError("its name is not an object's name")
-        return Stored(folder, name, *parsed, read_head_of(self.fs, f"{self.root}/{folder}/{name}"))
+        return Stored(folder, name, parsed[1], read_head_of(self.fs, f"{self.root}/{folder}/{name}"))
 
     def path(self, stored: Stored) -> str:
         """Where the object is."""

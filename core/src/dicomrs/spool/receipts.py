@@ -4,8 +4,10 @@ A line that a crash cut short is ended before the next one is written, and ignor
 """
 
 import json
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from dicomrs.spool.fs import APPEND, READ, FileSystem, sync_folder, write_all
@@ -33,13 +35,19 @@ class Event:
     at: str
     kind: Kind
     arrival: str
-    uid: str
-    digest: str
     destination: str
+    uid: str = ""
+    digest: str = ""
     status: str = ""
     association: str = ""
     who: str = ""
     why: str = ""
+
+
+def event_now(kind: Kind, arrival: str, destination: str, **details: str) -> Event:
+    """A line about an arrival as of now; details are the other fields."""
+    at = datetime.now().astimezone().isoformat(timespec="milliseconds")
+    return Event(at=at, kind=kind, arrival=arrival, destination=destination, **details)
 
 
 def _parse(line: bytes) -> Event | None:
@@ -75,9 +83,10 @@ class Ledger:
         """Make what the file says durable before believing it: a process that died may have left lines unsynced."""
         self._fs = fs
         self._path = f"{folder}/{RECEIPTS}"
-        self._state: dict[tuple[str, str], Event] = {}
+        self._state: dict[str, dict[str, Event]] = {}  # arrival -> destination -> what happened last
         self._delivered: set[str] = set()
-        self.events: list[Event] = []
+        self._digests: dict[str, tuple[str, str]] = {}  # SOP Instance UID -> arrival and digest last delivered
+        self._counts: Counter[tuple[str, Kind]] = Counter()
         fd = fs.open(self._path, APPEND)
         try:
             fs.fsync(fd)
@@ -88,21 +97,37 @@ class Ledger:
 
     def _apply(self, events: Iterable[Event]) -> None:
         for event in events:
-            self.events.append(event)
-            known = self._state.get((event.arrival, event.destination))
+            states = self._state.setdefault(event.arrival, {})
+            known = states.get(event.destination)
             # A delivery stands, whatever was written after it.
             if known is None or known.kind is not Kind.DELIVERED:
-                self._state[event.arrival, event.destination] = event
+                states[event.destination] = event
+                self._counts[event.destination, event.kind] += 1
             if event.kind is Kind.DELIVERED:
                 self._delivered.add(event.arrival)
+                self._digests[event.uid] = (event.arrival, event.digest)
 
     def last(self, arrival: str, destination: str) -> Event | None:
         """The event that says how an arrival stands at a destination; None: nothing yet, it waits."""
-        return self._state.get((arrival, destination))
+        return self._state.get(arrival, {}).get(destination)
 
     def delivered_anywhere(self, arrival: str) -> bool:
         """Whether some destination, named by the route or not, has confirmed an arrival."""
         return arrival in self._delivered
+
+    def digest_of(self, uid: str, but: str) -> str:
+        """The digest last delivered anywhere under a SOP Instance UID, not counting an arrival; "" if none was."""
+        arrival, digest = self._digests.get(uid, ("", ""))
+        return "" if arrival == but else digest
+
+    def counts(self) -> Counter[tuple[str, Kind]]:
+        """How many events of each kind there were at each destination."""
+        return self._counts
+
+    def forget(self, arrival: str) -> None:
+        """Keep no longer in memory how an arrival stands that has left the disk."""
+        self._delivered.discard(arrival)
+        self._state.pop(arrival, None)
 
     def commit(self, events: list[Event]) -> None:
         """Append lines and make them durable; only then do they count.

@@ -1,0 +1,193 @@
+"""Walks the top level elements of a dataset (PS3.5 section 7) without building it.
+
+Values are passed over unread unless the caller reads them. Only what has no length of its own (sequences and
+items of undefined length) is entered, to find its end: with a list, not by recursion, and to a bounded depth.
+"""
+
+from collections.abc import Container, Iterator
+from dataclasses import dataclass
+from struct import Struct
+from typing import NamedTuple
+
+from dicomrs.dataset.source import MalformedError, Source
+
+UNDEFINED = 0xFFFFFFFF
+LARGEST_DEPTH = 200  # open sequences and items, one inside the other; real reports stay below 40
+LARGEST_COUNT = 1_000_000  # elements, items and fragments, nested ones included
+LONGEST_HEADER = 12  # bytes
+
+ITEM = 0xFFFEE000
+ITEM_END = 0xFFFEE00D
+SEQUENCE_END = 0xFFFEE0DD
+
+# PS3.5 table 7.1-2: these have a length of 16 bits; all others, also those still to be invented, 32 (7.1.2).
+SHORT_VRS = frozenset(
+    vr.encode()
+    for vr in "AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split()  # noqa: SIM905 - legible
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """How element headers are laid out."""
+
+    explicit: bool
+    implicit_header: Struct  # group, element, length of 32 bits
+    explicit_header: Struct  # group, element, VR, length of 16 bits
+    long: Struct  # an unsigned number of 32 bits
+    short: Struct  # and one of 16
+
+
+def _encoding(order: str, *, explicit: bool) -> Encoding:
+    implicit_header, explicit_header = Struct(f"{order}HHL"), Struct(f"{order}HH2sH")
+    return Encoding(explicit, implicit_header, explicit_header, long=Struct(f"{order}L"), short=Struct(f"{order}H"))
+
+
+IMPLICIT_LITTLE = _encoding("<", explicit=False)
+EXPLICIT_LITTLE = _encoding("<", explicit=True)
+EXPLICIT_BIG = _encoding(">", explicit=True)
+
+_ENCODINGS = {
+    "1.2.840.10008.1.2": IMPLICIT_LITTLE,
+    "1.2.840.10008.1.2.2": EXPLICIT_BIG,
+    "1.2.840.10008.1.20": IMPLICIT_LITTLE,  # Papyrus 3, retired
+    "1.2.840.113619.5.2": IMPLICIT_LITTLE,  # GE private: only its pixels are big endian
+}
+
+
+def encoding_of(transfer_syntax: str) -> Encoding:
+    """Return how a dataset is laid out: Explicit VR Little Endian unless known otherwise (PS3.5 A.4)."""
+    return _ENCODINGS.get(transfer_syntax, EXPLICIT_LITTLE)
+
+
+class Element(NamedTuple):
+    """The header of one element."""
+
+    tag: int  # group << 16 | element
+    vr: bytes | None  # None: not written (implicit VR)
+    length: int  # of the value, in bytes, or UNDEFINED
+
+
+class Walker:
+    """One walk over a dataset's bytes."""
+
+    __slots__ = ("_encoding", "_left", "_source")
+
+    def __init__(self, source: Source, encoding: Encoding) -> None:
+        self._source = source
+        self._encoding = encoding
+        self._left = LARGEST_COUNT
+
+    def elements(self, wanted: Container[int], beyond: int) -> Iterator[Element]:
+        """Yield top level elements in the order they come in: those `wanted`, and all with a tag `beyond` one.
+
+        The caller may read the value of an element of defined length from the source before it asks for the
+        next one. After an element of undefined length it may either go on, or stop and walk `fragments`.
+
+        Raises:
+            MalformedError: The bytes are no dataset from here on.
+        """
+        source = self._source
+        encoding = self._encoding
+        while (header := self._header(encoding)) is not None:
+            tag, vr, length = header
+            if tag >= ITEM:
+                # A lone delimiter is harmless, and readers pass over it; anything else is out of step.
+                if tag == ITEM or length:
+                    raise self._malformed(tag, "does not belong at the top level")
+            elif length == UNDEFINED:
+                if tag > beyond or tag in wanted:
+                    yield Element(tag, vr, length)
+                self._skip_undefined(tag, vr)
+            elif tag > beyond or tag in wanted:
+                stop = source.position + length
+                yield Element(tag, vr, length)
+                self._skip(tag, stop - source.position)
+            elif source.offset + length <= len(source.window):
+                source.offset += length  # what _skip does, in nearly every case
+            else:
+                self._skip(tag, length)
+
+    def fragments(self) -> Iterator[int]:
+        """Yield the length of each item of encapsulated pixel data, the offset table first (PS3.5 A.4).
+
+        To be walked after the pixel element; an item is yielded when all its bytes have been passed over.
+
+        Raises:
+            MalformedError: An item is cut short or is no item, or the sequence delimiter is missing.
+        """
+        while (header := self._header(self._encoding)) is not None:
+            tag, _, length = header
+            if tag == SEQUENCE_END:
+                return
+            if tag != ITEM or length == UNDEFINED:
+                raise self._malformed(tag, "is no fragment of pixel data")
+            self._skip(tag, length)
+            yield length
+        raise MalformedError(f"the dataset ends at byte {self._source.position} inside its pixel data")
+
+    def _header(self, encoding: Encoding) -> tuple[int, bytes | None, int] | None:
+        """Read one element header, or None at the end; straight from the window: this is the innermost loop."""
+        source = self._source
+        if source.offset + LONGEST_HEADER > len(source.window):
+            source.fill(LONGEST_HEADER)
+        window, offset = source.window, source.offset
+        if offset + 8 > len(window):
+            if offset == len(window):
+                return None
+            raise MalformedError(f"the dataset ends inside an element header, at byte {source.position}")
+        self._left -= 1
+        if self._left < 0:
+            raise MalformedError(f"more than {LARGEST_COUNT} elements before byte {source.position}")
+        source.offset = offset + 8
+        if encoding.explicit:
+            group, number, vr, length = encoding.explicit_header.unpack_from(window, offset)
+            if vr in SHORT_VRS:
+                return group << 16 | number, vr, length
+            if vr.isalpha() and vr.isupper():
+                rest = source.read(4)
+                if len(rest) < 4:
+                    raise self._malformed(group << 16 | number, "has half a header")
+                return group << 16 | number, vr, encoding.long.unpack(rest)[0]
+            # Items and delimiters have no VR. Nor have elements of writers that fall into implicit VR in the
+            # middle of an explicit dataset; readers follow them.
+        group, number, length = encoding.implicit_header.unpack_from(window, offset)
+        return group << 16 | number, None, length
+
+    def _skip(self, tag: int, size: int) -> None:
+        missing = size - self._source.skip(size)
+        if missing:
+            raise self._malformed(tag, f"is cut short: the last {missing} bytes of its value are missing")
+
+    def _skip_undefined(self, outer: int, vr: bytes | None) -> None:
+        """Pass over a value of undefined length: a sequence, or fragments, up to its delimiter (PS3.5 7.5)."""
+        # One encoding for each open level: sequence, item, sequence, and so on.
+        levels = [_inside(vr, self._encoding)]
+        while levels:
+            header = self._header(levels[-1])
+            if header is None:
+                raise MalformedError(f"the dataset ends inside the sequence {_name(outer)}")
+            tag, vr, length = header
+            in_sequence = len(levels) % 2 == 1
+            if tag == (SEQUENCE_END if in_sequence else ITEM_END):
+                levels.pop()
+            elif in_sequence != (tag == ITEM) or tag in {ITEM_END, SEQUENCE_END}:
+                raise self._malformed(tag, f"is out of place in the sequence {_name(outer)}")
+            elif length != UNDEFINED:
+                self._skip(tag, length)
+            elif len(levels) < LARGEST_DEPTH:
+                levels.append(_inside(vr, levels[-1]))
+            else:
+                raise self._malformed(tag, f"is nested deeper than {LARGEST_DEPTH} levels")
+
+    def _malformed(self, tag: int, what: str) -> MalformedError:
+        return MalformedError(f"{_name(tag)} {what} (read up to byte {self._source.position})")
+
+
+def _inside(vr: bytes | None, encoding: Encoding) -> Encoding:
+    # PS3.5 6.2.2, note on UN: a value of unknown VR and undefined length is implicit VR little endian.
+    return IMPLICIT_LITTLE if vr == b"UN" else encoding
+
+
+def _name(tag: int) -> str:
+    return f"({tag >> 16:04X},{tag & 0xFFFF:04X})"

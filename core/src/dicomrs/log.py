@@ -1,0 +1,62 @@
+"""Logging: one structured line per unit of work, readable on a terminal and JSON otherwise.
+
+Log a study by its key (spool.layout.study_key), never by its folder: that carries the patient's name.
+"""
+
+import logging
+import sys
+from typing import Any
+
+import structlog
+from structlog.typing import EventDict, Processor
+
+_CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(0x7F, 0xA0))}
+
+
+def _escape_controls(_logger: Any, _name: str, fields: EventDict) -> EventDict:
+    """What a peer sent must not move a terminal's cursor or end a line."""
+    for key, value in fields.items():
+        if isinstance(value, str) and key != "exception":
+            fields[key] = value.translate(_CONTROL)
+    return fields
+
+
+def configure(service: str, level: str = "INFO") -> None:
+    """Have structlog and the standard library's loggers (pynetdicom's too) write the same lines to standard error."""
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=False),
+        structlog.processors.format_exc_info,
+        _escape_controls,
+    ]
+    terminal = sys.stderr.isatty()
+    renderer: Processor = (
+        structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer(default=str)
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    # At INFO pynetdicom tells every PDU; what matters of it stands in our own line per association.
+    logging.getLogger("pynetdicom").setLevel(max(logging.getLevelName(level), logging.WARNING))
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level)),
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(service=service)
+
+
+def get_logger() -> structlog.stdlib.BoundLogger:
+    """A logger for a module."""
+    logger: structlog.stdlib.BoundLogger = structlog.get_logger()
+    return logger

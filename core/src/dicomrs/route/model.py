@@ -1,0 +1,222 @@
+"""ClinicRoute v1alpha1: where a clinic's images come in and where they go.
+
+One model for the manifest on one machine and for the custom resource on a cluster. A field exists only once it
+works. Sections are frozen and compare by value, so that a service sees which of them a reload has changed.
+The text under a field is its reference: docs/clinicroute.md repeats it, error messages quote it.
+"""
+
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    StrictBool,
+    StrictInt,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic.alias_generators import to_camel
+
+from dicomrs.route import types
+
+AeTitle = Annotated[str, AfterValidator(types.ae_title)]
+Uid = Annotated[str, AfterValidator(types.uid)]
+Label = Annotated[str, AfterValidator(types.label)]
+Port = Annotated[StrictInt, Field(ge=1, le=65535)]
+Span = Annotated[types.Duration, PlainValidator(types.Duration.of), PlainSerializer(str)]
+
+# What an API server adds to an object; `kubectl get -o yaml` shows it, and it is nobody's wish.
+_SERVER_SIDE: Final = {
+    "creationTimestamp",
+    "deletionGracePeriodSeconds",
+    "deletionTimestamp",
+    "finalizers",
+    "generation",
+    "managedFields",
+    "ownerReferences",
+    "resourceVersion",
+    "selfLink",
+    "uid",
+}
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        alias_generator=to_camel,
+        populate_by_name=True,
+        use_attribute_docstrings=True,
+    )
+
+
+class Metadata(_Section):
+    """What the route is called."""
+
+    name: Label
+    """The route's name: small letters, digits and hyphens, at most 63. Every route has its own."""
+    namespace: Label | None = None
+    """The Kubernetes namespace; no meaning on one machine."""
+    labels: dict[str, str] = Field(default_factory=dict)
+    """Kubernetes labels; no meaning to dicomrs."""
+    annotations: dict[str, str] = Field(default_factory=dict)
+    """Kubernetes annotations; no meaning to dicomrs."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_server_side(cls, data: Any) -> Any:
+        return _without(data, _SERVER_SIDE)
+
+
+class Receiver(_Section):
+    """The storage SCP that scanners send to."""
+
+    bind_address: Annotated[str, AfterValidator(types.address)] | None = None
+    """The IPv4 or IPv6 address to listen on. Either this or `interface`."""
+    interface: Annotated[str, AfterValidator(types.interface)] | None = None
+    """The network interface to listen on, whatever its address. Either this or `bindAddress`."""
+    port: Port = 104
+    """The TCP port to listen on, 1 to 65535."""
+    ae_title: AeTitle = "DICOMRS"
+    """The AE title of the receiver, at most 16 characters."""
+    suspend: StrictBool = False
+    """Receive nothing for now: associations are rejected as transient, and scanners try again later."""
+    transfer_syntaxes: tuple[Uid, ...] = ("1.2.840.10008.1.2.1", "1.2.840.10008.1.2")
+    """Transfer syntaxes to prefer, best first, where one presentation context offers several. \
+All others are accepted too, in the order the scanner offers them."""
+
+    @model_validator(mode="after")
+    def _one_place_to_listen(self) -> Self:
+        if (self.bind_address is None) == (self.interface is None):
+            raise ValueError(
+                'needs exactly one of "bindAddress" (an IP address of this machine) and "interface" (its name)'
+            )
+        return self
+
+
+class Storage(_Section):
+    """Where objects wait on disk, and for how long their study's record stays."""
+
+    root: Annotated[str, AfterValidator(types.folder)] = ""
+    """The route's own folder, an absolute path that is no part of another route's. \
+Without it `/home/dicom/` and the route's name."""
+    reserve: Annotated[types.Reserve, PlainValidator(types.Reserve.of), PlainSerializer(str)] = types.Reserve.of("12%")
+    """Disk space that receiving leaves free: a share of the volume such as `12%` or a size such as `20Gi`."""
+    retention: Span = types.Duration.of("30d")
+    """How long a study's folder and receipts stay after its last object has gone."""
+    on_conflict: Literal["Forward", "Park"] = "Forward"
+    """What happens when other bytes arrive under a UID that still waits: \
+`Forward` sends both in order, `Park` lets the later one wait for a person."""
+
+
+class Park(_Section):
+    """When to set aside an object that a destination refuses for reasons that may pass."""
+
+    tries: Annotated[StrictInt, Field(ge=1, le=1000)] = 5
+    """At least so many tries, 1 to 1000."""
+    over: Span = types.Duration.of("15m")
+    """And at least so much time from the first try to the last."""
+
+
+class Rule(_Section):
+    """Objects to send: every list that is given must hold the object's value."""
+
+    modalities: tuple[Annotated[str, AfterValidator(types.modality)], ...] = ()
+    """Modality (0008,0060), such as `CT`."""
+    calling_ae_titles: tuple[AeTitle, ...] = ()
+    """The AE title that the scanner called itself."""
+    called_ae_titles: tuple[AeTitle, ...] = ()
+    """The AE title that the scanner called."""
+    stations: tuple[Annotated[str, AfterValidator(types.station)], ...] = ()
+    """Station Name (0008,1010)."""
+    sop_classes: tuple[Uid, ...] = ()
+    """SOP Class UIDs."""
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if not any(dict(self).values()):
+            raise ValueError('this rule is empty and would match everything; fill it in, or leave "match" out')
+        return self
+
+
+class Destination(_Section):
+    """A storage SCP that objects are delivered to."""
+
+    name: Label
+    """The destination's name in receipts and in the status; its own within the route."""
+    host: Annotated[str, AfterValidator(types.host)]
+    """Host name or IP address of the target."""
+    port: Port
+    """TCP port of the target, 1 to 65535."""
+    ae_title: AeTitle
+    """AE title of the target, at most 16 characters."""
+    calling_ae_title: AeTitle = ""
+    """The AE title that dicomrs calls itself there. Without it the receiver's `aeTitle`."""
+    associations: Annotated[StrictInt, Field(ge=1, le=16)] = 1
+    """How many associations may send at once, 1 to 16."""
+    park: Park = Park()
+    """When to set aside an object that the target refuses for reasons that may pass."""
+    match: tuple[Rule, ...] = ()
+    """Rules, any of which suffices. Without rules every object is sent."""
+
+
+class Spec(_Section):
+    """What the route does."""
+
+    suspend: StrictBool = False
+    """Send nothing for now; receiving goes on."""
+    receiver: Receiver
+    """Where images come in: a storage SCP."""
+    storage: Storage = Storage()
+    """Where objects wait on disk."""
+    destinations: tuple[Destination, ...] = ()
+    """Where images go. With none, objects are kept and shown as "no destination"."""
+
+    @field_validator("destinations", mode="after")
+    @classmethod
+    def _call_as_the_receiver(
+        cls, destinations: tuple[Destination, ...], info: ValidationInfo
+    ) -> tuple[Destination, ...]:
+        receiver = info.data.get("receiver")
+        if receiver is None:  # it has an error of its own
+            return destinations
+        own = {"calling_ae_title": receiver.ae_title}
+        return tuple(one if one.calling_ae_title else one.model_copy(update=own) for one in destinations)
+
+
+class ClinicRoute(_Section):
+    """One route. In a loaded route `storage.root` and each `callingAeTitle` are filled in, never empty."""
+
+    api_version: Literal["dicomrs.io/v1alpha1"]
+    """Always `dicomrs.io/v1alpha1`."""
+    kind: Literal["ClinicRoute"]
+    """Always `ClinicRoute`."""
+    metadata: Metadata
+    """What the route is called."""
+    spec: Spec
+    """What the route does."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_status(cls, data: Any) -> Any:
+        return _without(data, {"status"})
+
+    @field_validator("spec", mode="after")
+    @classmethod
+    def _root_by_name(cls, spec: Spec, info: ValidationInfo) -> Spec:
+        metadata = info.data.get("metadata")
+        if metadata is None or spec.storage.root:
+            return spec
+        storage = spec.storage.model_copy(update={"root": f"/home/dicom/{metadata.name}"})
+        return spec.model_copy(update={"storage": storage})
+
+
+def _without(data: Any, keys: set[str]) -> Any:
+    if not isinstance(data, dict):
+        return data
+    return {key: value for key, value in data.items() if key not in keys}

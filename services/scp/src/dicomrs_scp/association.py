@@ -1,0 +1,256 @@
+"""One accepted association: negotiation, then messages one after another, from first byte to last on one thread.
+
+A dataset goes from the socket's buffer to the disk as it comes; it is never held in memory and never decoded here.
+"""
+
+import contextlib
+import socket
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+from dicomrs.log import get_logger
+from dicomrs.spool.inbox import Arrival, Inbox, Outcome, refusal
+from dicomrs.spool.part import Origin, Part, RefusedError
+from dicomrs_wire import dimse
+from dicomrs_wire.errors import Aborted, AssociationError, PeerClosed, ProtocolError, Timeout
+from dicomrs_wire.negotiation import AcceptedContext
+from dicomrs_wire.pdu import (
+    RELEASE_RP,
+    PduType,
+    fragment_size,
+    pack_abort,
+    pack_command,
+    parse_abort,
+    split_pdata,
+)
+from dicomrs_wire.statuses import describe_status
+from dicomrs_wire.stream import PduReader, send
+
+IDLE_SECONDS: Final = 600.0  # between messages: consoles keep associations open while a scan runs
+STALL_SECONDS: Final = 60.0  # within a message
+_PROCESSING_FAILURE: Final = 0x0110
+_USER, _PROVIDER = 0, 2
+_INVALID_PARAMETER: Final = 6
+_FIGURES: Final = ("kept", "repeated", "quarantined", "refused", "echoes", "bytes")
+
+logger = get_logger()
+
+
+class Ending(StrEnum):
+    """How an association ended."""
+
+    RELEASED = "released"
+    ABORTED = "aborted by the peer"
+    CLOSED = "closed by the peer"
+    IDLE = "idle too long"
+    PROTOCOL = "protocol error"
+    STOPPED = "service stopped"
+
+
+@dataclass(slots=True)
+class Tally:
+    """What an association brought, for its one line in the log."""
+
+    kept: int = 0
+    repeated: int = 0
+    quarantined: int = 0
+    refused: int = 0
+    echoes: int = 0
+    bytes: int = 0
+
+    def count(self, arrival: Arrival) -> None:
+        """Add an acknowledged object."""
+        self.bytes += arrival.length
+        if arrival.outcome is Outcome.KEPT:
+            self.kept += 1
+        elif arrival.outcome is Outcome.REPEATED:
+            self.repeated += 1
+        else:
+            self.quarantined += 1
+
+    def add(self, other: "Tally") -> None:
+        """Add another association's."""
+        for name in _FIGURES:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
+    def figures(self) -> dict[str, int]:
+        """The figures by name."""
+        return {name: getattr(self, name) for name in _FIGURES}
+
+
+@dataclass(slots=True)
+class _Message:
+    """The message being received: its command set, then the object that its dataset becomes."""
+
+    context: AcceptedContext
+    command: dimse.CommandSet | None = None
+    command_bytes: bytearray = field(default_factory=bytearray)
+    part: Part | None = None
+    refused: RefusedError | None = None
+
+
+class AcceptedAssociation:
+    """The data transfer phase (PS3.8 9.2, Sta6) of an association whose A-ASSOCIATE-AC has been sent."""
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        inbox: Inbox,
+        origin: Origin,
+        contexts: dict[int, AcceptedContext],
+        peer_max_pdu: int,
+        own_max_pdu: int,
+    ) -> None:
+        self._sock = sock
+        self._inbox = inbox
+        self._origin = origin
+        self._contexts = contexts
+        self._fragment = fragment_size(peer_max_pdu)
+        self._reader = PduReader(sock, own_max_pdu)
+        self._message: _Message | None = None
+        self._stop = False
+        self.tally = Tally()
+
+    def stop(self) -> None:
+        """End the association as soon as no object is in hand. Callable from any thread."""
+        self._stop = True
+        if self._message is None:
+            with contextlib.suppress(OSError):
+                self._sock.shutdown(socket.SHUT_RD)  # wakes the thread that waits for the next message
+
+    def serve(self) -> tuple[Ending, str]:
+        """Serve until the association ends; how it ended, and details for the log."""
+        try:
+            return self._serve(), ""
+        except Aborted as error:
+            return Ending.ABORTED, str(error)
+        except PeerClosed as error:
+            if self._stop:
+                self._abort(_USER, 0)
+                return Ending.STOPPED, ""
+            return Ending.CLOSED, str(error)
+        except Timeout as error:
+            self._abort(_USER, 0)
+            return (Ending.IDLE, "") if self._message is None else (Ending.PROTOCOL, str(error))
+        except AssociationError as error:
+            self._abort(_PROVIDER, _INVALID_PARAMETER)
+            return Ending.PROTOCOL, str(error)
+        finally:
+            if self._message is not None and self._message.part is not None:
+                self._message.part.drop()
+
+    def _serve(self) -> Ending:
+        while True:
+            if self._message is None and self._stop:
+                self._abort(_USER, 0)
+                return Ending.STOPPED
+            kind, body = self._reader.read(STALL_SECONDS if self._message else IDLE_SECONDS)
+            if kind is PduType.P_DATA_TF:
+                for context_id, is_command, is_last, data in split_pdata(body):
+                    self._take(context_id, is_last, data, is_command=is_command)
+            elif kind is PduType.RELEASE_RQ:
+                send(self._sock, RELEASE_RP, STALL_SECONDS)
+                return Ending.RELEASED
+            elif kind is PduType.ABORT:
+                raise Aborted(*parse_abort(body))
+            else:
+                raise ProtocolError(f"{kind.name} is out of place on an established association")
+
+    def _take(self, context_id: int, is_last: bool, data: memoryview, *, is_command: bool) -> None:
+        """One fragment of a message (PS3.8 annex E): the command set first, then the dataset, all of one context."""
+        message = self._message
+        if message is None:
+            message = self._message = _Message(self._context(context_id))
+        if message.context.id != context_id or is_command is not (message.command is None):
+            raise ProtocolError("fragments of two messages are mixed")
+        if is_command:
+            self._take_command(message, data, is_last)
+        else:
+            self._take_dataset(message, data, is_last)
+
+    def _context(self, context_id: int) -> AcceptedContext:
+        try:
+            return self._contexts[context_id]
+        except KeyError:
+            raise ProtocolError(f"presentation context {context_id} was not accepted") from None
+
+    def _take_command(self, message: _Message, data: memoryview, is_last: bool) -> None:
+        message.command_bytes += data
+        if len(message.command_bytes) > dimse.COMMAND_LIMIT:
+            raise ProtocolError(f"a command set of more than {dimse.COMMAND_LIMIT} bytes")
+        if not is_last:
+            return
+        command = message.command = dimse.decode_command(message.command_bytes)
+        if command.field == dimse.C_STORE_RQ and command.has_dataset:
+            self._begin(message, command)
+        elif not command.has_dataset:
+            self._answer_without_dataset(message, command)
+
+    def _begin(self, message: _Message, command: dimse.CommandSet) -> None:
+        syntax = message.context.transfer_syntax
+        try:
+            message.part = self._inbox.begin(self._origin, command.sop_class, command.sop_instance, syntax)
+        except RefusedError as refused:
+            message.refused = refused
+
+    def _take_dataset(self, message: _Message, data: memoryview, is_last: bool) -> None:
+        """Once an object is refused, the rest of its dataset is read and dropped, so that the peer gets its answer."""
+        if message.part is not None and message.refused is None:
+            try:
+                message.part.write(data)
+            except RefusedError as refused:
+                message.refused = refused
+            except OSError as error:
+                message.refused = refusal(error, self._inbox.root)
+        if not is_last:
+            return
+        command = message.command
+        assert command is not None
+        if command.field == dimse.C_STORE_RQ:
+            self._store(message, command)
+        else:
+            self._reply(message, dimse.failure_response(command))
+
+    def _store(self, message: _Message, command: dimse.CommandSet) -> None:
+        status, comment = 0x0000, ""
+        try:
+            if message.refused is not None:
+                raise message.refused
+            assert message.part is not None
+            arrival = self._inbox.keep(message.part)
+        except RefusedError as refused:
+            status, comment = refused.status, refused.reason
+        except Exception:
+            logger.exception("object not kept", **self._who(), sop_instance=command.sop_instance)
+            status, comment = _PROCESSING_FAILURE, "internal error, see the log of the router"
+        else:
+            self.tally.count(arrival)
+            if arrival.outcome is Outcome.QUARANTINED:
+                logger.warning("object quarantined", study=arrival.study, reason=arrival.reason, **self._who())
+        if status:
+            self.tally.refused += 1
+            logger.warning("object refused", status=describe_status(status), reason=comment, **self._who())
+        if message.part is not None:
+            message.part.drop()
+        self._reply(message, dimse.store_response(command, status, comment))
+
+    def _answer_without_dataset(self, message: _Message, command: dimse.CommandSet) -> None:
+        if command.field == dimse.C_ECHO_RQ:
+            self.tally.echoes += 1
+            self._reply(message, dimse.echo_response(command))
+        elif command.expects_response:
+            self._reply(message, dimse.failure_response(command))
+        else:
+            self._message = None  # a C-CANCEL of something we do not do (PS3.7 9.3.2.3)
+
+    def _reply(self, message: _Message, response: bytes) -> None:
+        send(self._sock, pack_command(message.context.id, response, self._fragment), STALL_SECONDS)
+        self._message = None
+
+    def _abort(self, source: int, reason: int) -> None:
+        with contextlib.suppress(AssociationError):  # it may be gone already
+            send(self._sock, pack_abort(source, reason), 1.0)
+
+    def _who(self) -> dict[str, str]:
+        return {"calling": self._origin.calling, "called": self._origin.called, "address": self._origin.address}

@@ -1,0 +1,184 @@
+"""The front door: all listening sockets, and all connections that have not yet said who they are, in one thread.
+
+A connection counts only once its whole A-ASSOCIATE-RQ is here: until then it costs a file descriptor and a little
+memory, so that port scans, silent clients and slow ones burn no processor and block nobody. Then it is handed on,
+with its request.
+"""
+
+import contextlib
+import selectors
+import socket
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from dicomrs.log import get_logger
+from dicomrs_wire.errors import ProtocolError
+from dicomrs_wire.pdu import HEADER, PduType, pack_abort, parse_header
+
+ARTIM_SECONDS: Final = 30.0  # PS3.8 9.1.4: time to say who you are
+REQUEST_LIMIT: Final = 1 << 20  # bytes of an A-ASSOCIATE-RQ; 128 contexts with all transfer syntaxes have about 400 KB
+PENDING_LIMIT: Final = 256  # connections that have not said who they are; beyond it the longest silent one is dropped
+_BACKLOG: Final = 128
+_PROVIDER: Final = 2
+_UNRECOGNISED_PDU: Final = 1
+_TLS_HELLO: Final = 0x16
+
+Admit = Callable[[str, socket.socket, str, bytes], None]
+logger = get_logger()
+
+
+@dataclass(slots=True)
+class _Pending:
+    """A connection that has not yet sent its whole request."""
+
+    receiver: str
+    sock: socket.socket
+    address: str
+    since: float = field(default_factory=time.monotonic)
+    data: bytearray = field(default_factory=bytearray)
+    wanted: int = HEADER.size
+
+
+class FrontDoor:
+    """Call listen() and close() from any thread; admit() is called from the door's own thread and must not block."""
+
+    def __init__(self, admit: Admit) -> None:
+        """admit(receiver, socket, address, request): takes the blocking socket over, with a whole A-ASSOCIATE-RQ."""
+        self._admit = admit
+        self._selector = selectors.DefaultSelector()
+        self._pending: dict[socket.socket, _Pending] = {}
+        self._mutex = threading.Lock()
+        self._stopping = False
+        self._wake, waker = socket.socketpair()
+        self._waker = waker
+        self._selector.register(self._wake, selectors.EVENT_READ, None)
+        self._thread = threading.Thread(target=self._run, name="front-door", daemon=True)
+
+    def start(self) -> None:
+        """Begin to serve."""
+        self._thread.start()
+
+    def add(self, receiver: str, listener: socket.socket) -> None:
+        """Serve a listening socket for a receiver."""
+        listener.setblocking(False)
+        with self._mutex:
+            self._selector.register(listener, selectors.EVENT_READ, receiver)
+        self._waker.send(b"\0")
+
+    def remove(self, listener: socket.socket) -> None:
+        """Stop listening; associations that were admitted go on."""
+        with self._mutex:
+            self._selector.unregister(listener)
+        listener.close()
+        self._waker.send(b"\0")
+
+    def stop(self) -> None:
+        """Close all that is not yet an association, and end the thread."""
+        self._stopping = True
+        self._waker.send(b"\0")
+        self._thread.join()
+        for key in list(self._selector.get_map().values()):
+            with contextlib.suppress(OSError):
+                key.fileobj.close()  # type: ignore[union-attr]
+        self._waker.close()
+        self._selector.close()
+
+    def _run(self) -> None:
+        while not self._stopping:
+            timeout = 1.0 if self._pending else None
+            for key, _ in self._selector.select(timeout):
+                sock = key.fileobj
+                assert isinstance(sock, socket.socket)
+                if sock is self._wake:
+                    self._wake.recv(4096)
+                elif isinstance(key.data, _Pending):
+                    self._read(key.data)
+                else:
+                    self._accept(sock, key.data)
+            self._drop_silent()
+
+    def _accept(self, listener: socket.socket, receiver: str) -> None:
+        try:
+            sock, peer = listener.accept()
+        except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+            return
+        except OSError as error:
+            # Out of descriptors or memory: what is pending times out or is admitted; the peer waits in the backlog.
+            logger.error("connection not accepted", receiver=receiver, reason=error.strerror)
+            self._drop_oldest()
+            time.sleep(0.05)
+            return
+        if len(self._pending) >= PENDING_LIMIT:
+            self._drop_oldest()
+        sock.setblocking(False)
+        pending = _Pending(receiver, sock, str(peer[0]))
+        self._pending[sock] = pending
+        with self._mutex:
+            self._selector.register(sock, selectors.EVENT_READ, pending)
+
+    def _read(self, pending: _Pending) -> None:
+        try:
+            # Never past the request: what follows belongs to the association.
+            data = pending.sock.recv(min(pending.wanted - len(pending.data), 1 << 16))
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._drop(pending, "closed before saying who it is")
+            return
+        pending.data += data
+        if len(pending.data) < pending.wanted:
+            return
+        if pending.wanted > HEADER.size:
+            self._hand_over(pending)
+            return
+        try:
+            pending.wanted += _request_length(pending.data)
+        except ProtocolError as error:
+            with contextlib.suppress(OSError):
+                pending.sock.send(pack_abort(_PROVIDER, _UNRECOGNISED_PDU))
+            self._drop(pending, str(error))
+
+    def _hand_over(self, pending: _Pending) -> None:
+        self._forget(pending)
+        pending.sock.setblocking(True)
+        self._admit(pending.receiver, pending.sock, pending.address, bytes(pending.data))
+
+    def _forget(self, pending: _Pending) -> None:
+        del self._pending[pending.sock]
+        with self._mutex:
+            self._selector.unregister(pending.sock)
+
+    def _drop(self, pending: _Pending, reason: str) -> None:
+        self._forget(pending)
+        pending.sock.close()
+        # Probes of monitoring systems come here many times a day: not at INFO.
+        logger.debug("connection dropped", receiver=pending.receiver, address=pending.address, reason=reason)
+
+    def _drop_oldest(self) -> None:
+        oldest = next(iter(self._pending.values()), None)
+        if oldest is not None:
+            self._drop(oldest, f"more than {PENDING_LIMIT} connections have not said who they are")
+
+    def _drop_silent(self) -> None:
+        limit = time.monotonic() - ARTIM_SECONDS
+        for pending in list(self._pending.values()):
+            if pending.since > limit:
+                break  # they are in order of age
+            self._drop(pending, f"did not say who it is within {ARTIM_SECONDS:.0f} s")
+
+
+def _request_length(header: bytearray) -> int:
+    """Length of the A-ASSOCIATE-RQ's body; ProtocolError if the connection starts with anything else."""
+    if header[0] == _TLS_HELLO:
+        raise ProtocolError("it speaks TLS, this port does not")
+    kind, length = parse_header(bytes(header))
+    if kind is not PduType.ASSOCIATE_RQ:
+        raise ProtocolError(f"it begins with {kind.name} instead of an association request")
+    if not 0 < length <= REQUEST_LIMIT:
+        raise ProtocolError(f"its association request claims {length} bytes")
+    return length

@@ -1,0 +1,126 @@
+"""Listening sockets: bound to the one address of a receiver, and to the interface that holds it.
+
+By address alone, a host on another network that this machine is connected to could reach it through the machine (the
+weak host model of RFC 1122 3.3.4.2); so the socket is bound to the device as well, and a second one to loopback for
+checks from this machine itself.
+"""
+
+import errno
+import ipaddress
+import socket
+from enum import Enum
+from typing import Final
+
+import psutil
+
+from dicomrs.route import Receiver
+
+_LOOPBACK: Final = "lo"
+
+
+class Trouble(Enum):
+    """Why a receiver cannot listen, as far as callers treat it differently."""
+
+    NOT_HERE = "the address or interface is not on this machine"  # it may come: after a boot, networks take their time
+    IN_USE = "another program holds the port"
+    NOT_ALLOWED = "this user may not bind the port"
+    OTHER = "the system refuses"
+
+
+class ListenError(Exception):
+    """A receiver cannot listen; the message is one line that says what to do."""
+
+    def __init__(self, trouble: Trouble, message: str) -> None:
+        super().__init__(message)
+        self.trouble = trouble
+
+
+def _addresses() -> dict[str, str]:
+    """Every address of this machine -> its interface."""
+    found: dict[str, str] = {}
+    for interface, addresses in psutil.net_if_addrs().items():
+        for address in addresses:
+            if address.family in (socket.AF_INET, socket.AF_INET6):
+                found[address.address.partition("%")[0]] = interface
+    return found
+
+
+def _place(receiver: Receiver) -> tuple[str, str]:
+    """(address, interface) to bind; the interface is empty for a wildcard address."""
+    addresses = _addresses()
+    if receiver.interface is not None:
+        found = sorted((":" in address, address) for address, name in addresses.items() if name == receiver.interface)
+        if not found:
+            raise ListenError(
+                Trouble.NOT_HERE,
+                f"interface {receiver.interface} has no address on this machine (spec.receiver.interface); "
+                f"interfaces with addresses: {', '.join(sorted(set(addresses.values())))}; trying again",
+            )
+        return found[0][1], receiver.interface
+    address = receiver.bind_address or ""
+    ip = ipaddress.ip_address(address)
+    if ip.is_unspecified:
+        return address, ""
+    if ip.is_loopback:
+        return address, _LOOPBACK
+    if address not in addresses:
+        raise ListenError(
+            Trouble.NOT_HERE,
+            f"{address} is not an address of this machine (spec.receiver.bindAddress); "
+            f"it has {', '.join(sorted(addresses))}; trying again",
+        )
+    return address, addresses[address]
+
+
+def listen(receiver: Receiver) -> list[socket.socket]:
+    """Open the receiver's listening sockets.
+
+    Raises:
+        ListenError: with the reason and what to do about it; nothing is left open.
+    """
+    address, interface = _place(receiver)
+    devices = [""] if not interface else sorted({interface, _LOOPBACK})
+    sockets: list[socket.socket] = []
+    try:
+        sockets.extend(_bound(address, receiver.port, device) for device in devices)
+    except OSError as error:
+        for sock in sockets:
+            sock.close()
+        raise _explained(error, address, receiver.port) from error
+    return sockets
+
+
+def _bound(address: str, port: int, device: str) -> socket.socket:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        if device:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, device.encode() + b"\0")
+        sock.bind((address, port))
+        sock.listen(128)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def _explained(error: OSError, address: str, port: int) -> ListenError:
+    where = f"{address} port {port}"
+    if error.errno == errno.EADDRINUSE:
+        return ListenError(
+            Trouble.IN_USE,
+            f"{where} is used by another program; stop that program (`ss -ltnp 'sport = :{port}'` names it) "
+            "or change spec.receiver.port",
+        )
+    if error.errno == errno.EADDRNOTAVAIL:
+        return ListenError(Trouble.NOT_HERE, f"{where}: the address is not on this machine yet; trying again")
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return ListenError(
+            Trouble.NOT_ALLOWED,
+            f"{where}: this user may not use ports below 1024; start as root, give the interpreter the capability "
+            "cap_net_bind_service, or use a port from 1024 up (spec.receiver.port)",
+        )
+    return ListenError(Trouble.OTHER, f"{where}: {error.strerror}")

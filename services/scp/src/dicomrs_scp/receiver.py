@@ -1,0 +1,230 @@
+"""One receiver: a route's listening sockets, its inbox, and the associations that are open to it."""
+
+import contextlib
+import socket
+import threading
+import time
+from typing import Any, Final
+
+from dicomrs.heartbeat import write_heartbeat
+from dicomrs.log import get_logger
+from dicomrs.route import ClinicRoute
+from dicomrs.spool.fs import FileSystem
+from dicomrs.spool.inbox import Inbox
+from dicomrs.spool.layout import LOCKS
+from dicomrs.spool.part import Origin
+from dicomrs.spool.proof import prepare_root
+from dicomrs_scp.association import AcceptedAssociation, Ending, Tally
+from dicomrs_scp.frontdoor import FrontDoor
+from dicomrs_scp.listening import listen
+from dicomrs_wire import negotiation
+from dicomrs_wire.association import decode_request, encode_reject
+from dicomrs_wire.dimse import VERIFICATION
+from dicomrs_wire.errors import AssociationError, ProtocolError
+from dicomrs_wire.pdu import HEADER, pack_abort
+from dicomrs_wire.stream import send, tune
+
+MAX_PDU: Final = 128 * 1024  # bytes that we take in one P-DATA-TF; senders use it or less
+ASSOCIATION_LIMIT: Final = 100
+_SEND_SECONDS: Final = 10.0
+_TRANSIENT, _PRESENTATION, _CONGESTION, _LOCAL_LIMIT = 2, 3, 1, 2  # PS3.8 table 9-21
+
+logger = get_logger()
+
+
+class BusyError(Exception):
+    """Another scp has this root; it may be going, as in an upgrade."""
+
+
+def wanted(abstract_syntax: str) -> bool:
+    """Every storage SOP class, private ones too, and Verification (PS3.4 annexes A and B)."""
+    return abstract_syntax == VERIFICATION or negotiation.is_storage_like(abstract_syntax)
+
+
+class RunningReceiver:
+    """A root taken for this process; listening is a step of its own, which the service tries until it succeeds."""
+
+    def __init__(self, fs: FileSystem, route: ClinicRoute, door: FrontDoor) -> None:
+        """Prove the root, take it for this process, and be ready to listen.
+
+        Raises:
+            VolumeError: the root cannot carry a spool.
+            BusyError: another process receives into it.
+        """
+        self.route = route
+        self._fs = fs
+        self._door = door
+        self._listeners: list[socket.socket] = []
+        self._associations: set[AcceptedAssociation] = set()
+        self._threads: set[threading.Thread] = set()
+        self._mutex = threading.Lock()
+        self._total = Tally()
+        self._last: dict[str, Any] = {}
+        root = route.spec.storage.root
+        prepare_root(fs, root)
+        try:
+            self._lock = fs.lock(f"{root}/{LOCKS}/scp", wait=False)
+        except BlockingIOError:
+            raise BusyError(f"another receiving service has {root}; waiting until it has gone") from None
+        self.inbox = Inbox(fs, root, route.spec.storage.reserve.bytes_of)
+
+    @property
+    def listening(self) -> bool:
+        """Whether scanners can connect."""
+        return bool(self._listeners)
+
+    def listen(self) -> None:
+        """Open the listening sockets.
+
+        Raises:
+            ListenError: with one line that says what to do.
+        """
+        self._listeners = listen(self.route.spec.receiver)
+        for sock in self._listeners:
+            self._door.add(self.route.metadata.name, sock)
+        receiver = self.route.spec.receiver
+        place = receiver.bind_address or receiver.interface
+        logger.info(
+            "listening", route=self.route.metadata.name, place=place, port=receiver.port, ae_title=receiver.ae_title
+        )
+
+    def stop_listening(self) -> None:
+        """Close the listening sockets; associations go on."""
+        listeners, self._listeners = self._listeners, []
+        for sock in listeners:
+            self._door.remove(sock)
+
+    def take_over(self, route: ClinicRoute) -> None:
+        """Go on under a changed route of the same name and root: for associations from now on."""
+        old, self.route = self.route.spec.receiver, route
+        self.inbox.reserve = route.spec.storage.reserve.bytes_of
+        new = route.spec.receiver
+        if (old.bind_address, old.interface, old.port) != (new.bind_address, new.interface, new.port):
+            self.stop_listening()
+
+    def admit(self, sock: socket.socket, address: str, request: bytes) -> None:
+        """Start an association for a connection that has sent its request; never blocks."""
+        with self._mutex:
+            crowded = len(self._threads) >= ASSOCIATION_LIMIT
+            if not crowded:
+                thread = threading.Thread(target=self._run, args=(sock, address, request), daemon=True)
+                self._threads.add(thread)
+        if crowded:
+            logger.warning("association rejected", address=address, reason=f"{ASSOCIATION_LIMIT} are open already")
+            with contextlib.suppress(OSError):
+                sock.send(encode_reject(_TRANSIENT, _PRESENTATION, _LOCAL_LIMIT))
+            sock.close()
+            return
+        thread.start()
+
+    def _run(self, sock: socket.socket, address: str, request: bytes) -> None:
+        try:
+            tune(sock)
+            self._associate(sock, address, request)
+        except AssociationError as error:
+            logger.info("association failed", route=self.route.metadata.name, address=address, reason=str(error))
+        except Exception:
+            logger.exception("association ended by a fault of ours", address=address)
+        finally:
+            sock.close()
+            with self._mutex:
+                self._threads.discard(threading.current_thread())
+
+    def _associate(self, sock: socket.socket, address: str, data: bytes) -> None:
+        try:
+            request = decode_request(data[HEADER.size :])
+        except ProtocolError:
+            send(sock, pack_abort(2, 6), _SEND_SECONDS)
+            raise
+        origin = Origin(request.calling, request.called, address)
+        refusal = negotiation.refusal(request)
+        reason = "not DICOM as we know it" if refusal else ""
+        if refusal is None and (reason := self._closed()):
+            refusal = (_TRANSIENT, _PRESENTATION, _CONGESTION)
+        if refusal is not None:
+            send(sock, encode_reject(*refusal), _SEND_SECONDS)
+            self._log_rejection(origin, reason)
+            return
+        preference = self.route.spec.receiver.transfer_syntaxes
+        answer, contexts = negotiation.accept(request, wanted, MAX_PDU, preference)
+        association = AcceptedAssociation(sock, self.inbox, origin, contexts, request.peer.max_pdu, MAX_PDU)
+        with self._mutex:
+            self._associations.add(association)
+        try:
+            send(sock, answer, _SEND_SECONDS)
+            self._serve(association, origin, sock)
+        finally:
+            with self._mutex:
+                self._associations.discard(association)
+
+    def _closed(self) -> str:
+        """Why no association is accepted for now, "" if one is."""
+        if self.route.spec.receiver.suspend:
+            return "the receiver is suspended (spec.receiver.suspend)"
+        return self.inbox.no_room()
+
+    def _log_rejection(self, origin: Origin, reason: str) -> None:
+        logger.warning(
+            "association rejected",
+            route=self.route.metadata.name,
+            calling=origin.calling,
+            called=origin.called,
+            address=origin.address,
+            reason=reason,
+        )
+
+    def _serve(self, association: AcceptedAssociation, origin: Origin, sock: socket.socket) -> None:
+        started = time.monotonic()
+        ending, detail = association.serve()
+        if ending in (Ending.PROTOCOL, Ending.STOPPED):
+            _linger(sock)
+        tally = association.tally
+        with self._mutex:
+            self._total.add(tally)
+            self._last = {"calling": origin.calling, "address": origin.address, "ended": ending.value}
+        logger.info(
+            "association",
+            route=self.route.metadata.name,
+            calling=origin.calling,
+            called=origin.called,
+            address=origin.address,
+            ended=ending.value,
+            **({"detail": detail} if detail else {}),
+            **tally.figures(),
+            seconds=round(time.monotonic() - started, 3),
+        )
+
+    def beat(self, trouble: str) -> None:
+        """Write the service's status file for this root."""
+        with self._mutex:
+            figures: dict[str, Any] = {
+                "route": self.route.metadata.name,
+                "listening": self.listening,
+                "trouble": trouble or self._closed(),
+                "associations": len(self._associations),
+                "sinceStart": self._total.figures(),
+                "lastAssociation": self._last,
+            }
+        write_heartbeat(self.inbox.root, "scp", figures)
+
+    def stop(self, deadline: float) -> None:
+        """End every association after the object in hand, until a moment of time.monotonic(); then give the root up."""
+        self.stop_listening()
+        with self._mutex:
+            associations, threads = list(self._associations), list(self._threads)
+        for association in associations:
+            association.stop()
+        for thread in threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        self.inbox.close()
+        self._fs.close(self._lock)
+
+
+def _linger(sock: socket.socket) -> None:
+    """Let the peer read our A-ABORT: to close over unread bytes would reset the connection and take it back."""
+    with contextlib.suppress(OSError):
+        sock.shutdown(socket.SHUT_WR)
+        sock.settimeout(0.5)
+        for _ in range(64):
+            if not sock.recv(1 << 16):
+                return

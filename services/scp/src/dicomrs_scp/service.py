@@ -1,0 +1,130 @@
+"""The receiving service: keeps the receivers that the manifests ask for, through reloads and trouble."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterable
+from typing import Final
+
+from dicomrs.exits import Exit
+from dicomrs.log import get_logger
+from dicomrs.route import Change, ClinicRoute, Manifests
+from dicomrs.spool.fs import FileSystem
+from dicomrs.spool.proof import VolumeError
+from dicomrs_scp.frontdoor import FrontDoor
+from dicomrs_scp.listening import ListenError, Trouble
+from dicomrs_scp.receiver import BusyError, RunningReceiver
+
+STOP_SECONDS: Final = 30.0  # for the objects in hand; then what is left is cut off, never acknowledged
+_BEAT_SECONDS: Final = 1.0
+_RETRY_SECONDS: Final = 2.0
+
+_EXITS: Final = {Trouble.IN_USE: Exit.PORT_IN_USE, Trouble.NOT_ALLOWED: Exit.NOT_ALLOWED}
+
+logger = get_logger()
+
+
+class ScpService:
+    """Call run() in the main thread; it returns the exit code."""
+
+    def __init__(self, fs: FileSystem, manifests: Manifests) -> None:
+        self._fs = fs
+        self._manifests = manifests
+        self._running: dict[str, RunningReceiver] = {}
+        self._trouble: dict[str, str] = {}
+        self._hopeless: dict[str, Exit] = {}
+        self._door = FrontDoor(self._admit)
+
+    def run(self, stop: threading.Event) -> Exit:
+        """Serve until stop is set.
+
+        Where at the start no receiver at all can serve, and waiting will not help, the exit code says why.
+        """
+        self._door.start()
+        try:
+            self._apply(self._manifests.routes)
+            self._try_again()
+            if self._hopeless and len(self._hopeless) == len(self._manifests.routes):
+                return next(iter(self._hopeless.values()))
+            retry_at = time.monotonic() + _RETRY_SECONDS
+            while not stop.wait(_BEAT_SECONDS):
+                self._reload(self._manifests.poll())
+                if time.monotonic() >= retry_at:
+                    self._try_again()
+                    retry_at = time.monotonic() + _RETRY_SECONDS
+                self._beat()
+        finally:
+            self._stop()
+        return Exit.OK
+
+    def _admit(self, receiver: str, sock: socket.socket, address: str, request: bytes) -> None:
+        running = self._running.get(receiver)
+        if running is None:
+            sock.close()
+            return
+        running.admit(sock, address, request)
+
+    def _reload(self, change: Change | None) -> None:
+        if change is None:
+            return
+        if change.error is not None:
+            for problem in change.error.problems:
+                logger.error("manifest refused, the last good one stays", problem=str(problem))
+            return
+        logger.info("manifests loaded", routes=[route.metadata.name for route in change.routes])
+        self._apply(change.routes)
+        self._try_again()
+
+    def _apply(self, routes: Iterable[ClinicRoute]) -> None:
+        """Stop what is gone or has another root; hand changed routes to what goes on."""
+        wanted = {route.metadata.name: route for route in routes}
+        for name, running in list(self._running.items()):
+            route = wanted.get(name)
+            if route is None or route.spec.storage.root != running.inbox.root:
+                del self._running[name]
+                threading.Thread(target=running.stop, args=(time.monotonic() + STOP_SECONDS,)).start()
+            else:
+                running.take_over(route)
+        for name in [name for name in self._trouble if name not in wanted]:
+            del self._trouble[name]
+
+    def _try_again(self) -> None:
+        """Bring up every receiver that is not up."""
+        for route in self._manifests.routes:
+            name = route.metadata.name
+            running = self._running.get(name)
+            try:
+                if running is None:
+                    running = self._running[name] = RunningReceiver(self._fs, route, self._door)
+                if not running.listening:
+                    running.listen()
+            except VolumeError as error:
+                self._note(name, str(error), Exit.FULL if error.full else Exit.ROOT)
+            except ListenError as error:
+                self._note(name, str(error), _EXITS.get(error.trouble))
+            except BusyError as error:
+                self._note(name, str(error), None)
+            else:
+                self._note(name, "", None)
+
+    def _note(self, name: str, trouble: str, hopeless: Exit | None) -> None:
+        """Remember a receiver's trouble; say it once."""
+        if trouble and trouble != self._trouble.get(name):
+            logger.error("not receiving", route=name, reason=trouble)
+        self._trouble[name] = trouble
+        if hopeless is None:
+            self._hopeless.pop(name, None)
+        else:
+            self._hopeless[name] = hopeless
+
+    def _beat(self) -> None:
+        for name, running in self._running.items():
+            running.beat(self._trouble.get(name, ""))
+
+    def _stop(self) -> None:
+        for running in self._running.values():
+            running.stop_listening()
+        self._door.stop()
+        deadline = time.monotonic() + STOP_SECONDS
+        for running in self._running.values():
+            running.stop(deadline)

@@ -1,0 +1,233 @@
+"""What waits in one root, for all destinations of its route: found on disk, queued, settled.
+
+The file system is the truth: hints only say where to look sooner, and everything here is made anew by a rescan.
+"""
+
+import contextlib
+import threading
+from dataclasses import dataclass, field
+from typing import Any
+
+from dicomrs.log import get_logger
+from dicomrs.route import ClinicRoute
+from dicomrs.spool.hints import HintReader
+from dicomrs.spool.layout import study_key
+from dicomrs.spool.outbox import Outbox, Stored
+from dicomrs.spool.outlook import Outlook, outlook
+from dicomrs.spool.receipts import Event, Kind, Ledger, event_now
+from dicomrs.spool.record import NotOursError
+from dicomrs.spool.space import drop_ballast, is_full
+from dicomrs_scu.progress import write_progress
+from dicomrs_scu.queue import DestinationQueue
+from dicomrs_scu.waiting import Waiting, named_for, waiting_of
+
+logger = get_logger()
+
+
+@dataclass(slots=True)
+class OpenStudy:
+    """A study folder with something in it, or that had until lately."""
+
+    key: str
+    metadata: dict[str, Any]
+    ledger: Ledger
+    present: dict[str, Waiting] = field(default_factory=dict)  # by file name
+    mutex: threading.Lock = field(default_factory=threading.Lock)
+    changed: bool = True
+
+
+class Backlog:
+    """Looking (rescan, follow_hints) is for one thread; settle and park may be called from any."""
+
+    def __init__(self, outbox: Outbox, route: ClinicRoute, queues: dict[str, DestinationQueue]) -> None:
+        """queues: by destination name; those of the route's destinations, no others."""
+        self.outbox = outbox
+        self.route = route
+        self.queues = queues
+        self._hints = HintReader(outbox.fs, outbox.root)
+        self._studies: dict[str, OpenStudy] = {}
+        self._mutex = threading.Lock()
+
+    def rescan(self) -> None:
+        """Look into every study folder, oldest first. What is found is queued at once, so that sending can begin."""
+        with contextlib.suppress(FileNotFoundError):
+            self._hints.tidy()
+        for folder in self.outbox.folders():
+            self._look_safely(folder)
+
+    def follow_hints(self) -> None:
+        """Look at what receivers say has arrived since the last call."""
+        try:
+            paths = self._hints.poll()
+        except OverflowError:
+            self.rescan()
+            return
+        fresh: dict[str, list[str]] = {}
+        for path in paths:
+            folder, _, name = path.partition("/")
+            fresh.setdefault(folder, []).append(name)
+        for folder, names in fresh.items():
+            self._look_safely(folder, names)
+
+    def _look_safely(self, folder: str, names: list[str] | None = None) -> None:
+        """One folder that cannot be read must not keep the others from being looked at."""
+        try:
+            self._look(folder, names)
+        except FileNotFoundError:
+            with self._mutex:
+                self._studies.pop(folder, None)
+        except OSError as error:
+            logger.error("study not readable", study=self.key_of(folder), reason=f"{error.strerror}; check the disk")
+
+    def _look(self, folder: str, names: list[str] | None) -> None:
+        """Take in what is new in a folder; names: only these, as hints say."""
+        found = self.outbox.names(folder) if names is None else names
+        study = self._studies.get(folder)
+        if study is None:
+            if not found:
+                return
+            study = self._open(folder)
+        if names is None:
+            self._forget_gone(study, set(found))
+        for name in found:
+            if name not in study.present:
+                self._take_in(study, folder, name)
+
+    def _open(self, folder: str) -> OpenStudy:
+        described = self.outbox.study(folder)
+        metadata = dict(described.metadata) if described else self.outbox.rebuilt_metadata(folder) or {}
+        key = study_key(metadata.get("studyInstanceUID", folder))
+        study = OpenStudy(key, metadata, self.outbox.ledger(folder))
+        with self._mutex:
+            self._studies[folder] = study
+        return study
+
+    def _forget_gone(self, study: OpenStudy, found: set[str]) -> None:
+        for name, waiting in list(study.present.items()):
+            if name not in found:
+                study.present.pop(name, None)
+                self._dequeue(waiting)
+
+    def _take_in(self, study: OpenStudy, folder: str, name: str) -> None:
+        try:
+            stored = self.outbox.stored(folder, name)
+        except FileNotFoundError:
+            return
+        except NotOursError as error:
+            self._damaged(study, folder, name, str(error))
+            return
+        waiting = waiting_of(self.route, stored)
+        with study.mutex:
+            study.present[name] = waiting
+            study.changed = True
+            self._flag_conflict(study, stored, waiting)
+            view = outlook(waiting.arrival, waiting.named, study.ledger)
+            if view.complete:  # its unlink was lost with the power
+                self.outbox.remove(stored)
+                del study.present[name]
+        for destination in view.waiting:
+            self.queues[destination].add(waiting)
+
+    def _flag_conflict(self, study: OpenStudy, stored: Stored, waiting: Waiting) -> None:
+        """Other bytes under one SOP Instance UID: say so, and hold the later arrival if the route wants that."""
+        earlier = study.ledger.digest_of(stored.head.sop_instance, stored.arrival)
+        for name in waiting.earlier_names():
+            with contextlib.suppress(OSError, NotOursError):
+                earlier = self.outbox.stored(stored.folder, name).head.record.digest
+        if earlier in ("", stored.head.record.digest):
+            return
+        if not study.metadata.get("conflict"):
+            study.metadata["conflict"] = True
+            logger.warning("the same SOP Instance UID came with other content", study=study.key)
+        if self.route.spec.storage.on_conflict == "Park":
+            why = "another object with this SOP Instance UID came before"
+            fresh = [name for name in waiting.named if study.ledger.last(stored.arrival, name) is None]
+            self._commit(
+                study, [stored.event(Kind.HELD, name, who="spec.storage.onConflict", why=why) for name in fresh]
+            )
+
+    def settle(self, folder: str, results: list[tuple[Stored, Event]]) -> None:
+        """Make receipts durable, and remove the objects that they complete.
+
+        Raises:
+            OSError: the volume refuses; nothing was removed, nothing counts.
+        """
+        study = self._study(folder)
+        with study.mutex:
+            self._commit(study, [event for _, event in results])
+            for stored, _ in results:
+                if outlook(stored.arrival, named_for(self.route, stored), study.ledger).complete:
+                    self.outbox.remove(stored)
+                    study.present.pop(stored.name, None)
+                    study.ledger.forget(stored.arrival)
+
+    def _commit(self, study: OpenStudy, events: list[Event]) -> None:
+        """On a full disk the ballast makes room for receipts: without them nothing could ever leave."""
+        study.changed = True
+        try:
+            study.ledger.commit(events)
+        except OSError as error:
+            if not is_full(error) or not drop_ballast(self.outbox.fs, self.outbox.root):
+                raise
+            logger.warning("disk full: the ballast was freed so that it can drain")
+            study.ledger.commit(events)
+
+    def park(self, waiting: Waiting, destination: str, why: str) -> None:
+        """A destination will not take an object: it waits for a person.
+
+        Raises:
+            OSError: that could not be written down.
+        """
+        self.note(waiting, [event_now(Kind.PARKED, waiting.arrival, destination, why=why)])
+        logger.warning("object parked", destination=destination, study=self.key_of(waiting.folder), reason=why)
+
+    def note(self, waiting: Waiting, events: list[Event]) -> None:
+        """Write events of an object down; OSError if they are not durable."""
+        study = self._study(waiting.folder)
+        with study.mutex:
+            self._commit(study, events)
+
+    def damaged(self, waiting: Waiting, reason: str) -> None:
+        """An object is not what was received: move it away, and say so in the receipts."""
+        study = self._study(waiting.folder)
+        self._damaged(study, waiting.folder, waiting.name, reason)
+        with study.mutex:
+            self._commit(study, [event_now(Kind.DAMAGED, waiting.arrival, "", why=reason)])
+
+    def _damaged(self, study: OpenStudy, folder: str, name: str, reason: str) -> None:
+        with study.mutex:
+            self.outbox.move_damaged(folder, name, reason)
+            waiting = study.present.pop(name, None)
+        if waiting is not None:
+            self._dequeue(waiting)
+        logger.error("object damaged on disk, moved to _DAMAGED", study=study.key, reason=reason)
+
+    def _dequeue(self, waiting: Waiting) -> None:
+        for queue in self.queues.values():
+            queue.discard(waiting)
+
+    def _study(self, folder: str) -> OpenStudy:
+        return self._studies.get(folder) or self._open(folder)
+
+    def outlook_of(self, waiting: Waiting) -> Outlook:
+        """How an object stands."""
+        return outlook(waiting.arrival, waiting.named, self._studies[waiting.folder].ledger)
+
+    def key_of(self, folder: str) -> str:
+        """The study's name for logs."""
+        study = self._studies.get(folder)
+        return study.key if study else study_key(folder)
+
+    def write_progress(self) -> None:
+        """Bring .metadata.json of every changed study up to date, and let go of studies with nothing left."""
+        for folder, study in list(self._studies.items()):
+            if study.changed:
+                with study.mutex:
+                    study.changed = False
+                    try:
+                        write_progress(self.outbox, folder, study.metadata, study.ledger, list(study.present.values()))
+                    except OSError as error:
+                        study.changed = not isinstance(error, FileNotFoundError)
+            elif not study.present:
+                with self._mutex:
+                    self._studies.pop(folder, None)

@@ -1,0 +1,213 @@
+"""What waits for one destination, and in which order it goes: pure bookkeeping, told the time, safe between threads.
+
+Oldest study first. An object that was refused waits for a time of its own while those behind it go on; later arrivals
+of its SOP Instance wait with it, so that the target's last version is the scanner's last.
+A refusal counts towards parking only if the destination has confirmed another object since that object's previous try:
+a target that is sick parks nothing.
+"""
+
+import threading
+from bisect import insort
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+from dicomrs.route import Park
+from dicomrs_scu.backoff import OBJECT_FIRST, TARGET_FIRST, TARGET_LIMIT, Tries, delay
+from dicomrs_scu.waiting import Pair, Waiting
+
+_SICK_AFTER = 3  # different objects refused in a row: it is the target, not the objects
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """For status files: objects waiting, of them refused before, confirmations, and why the target is not sent to."""
+
+    waiting: int
+    refused: int
+    confirmed: int
+    oldest: str
+    retry_in: float
+    trouble: str
+
+
+class DestinationQueue:
+    """All methods take the lock; now is time.monotonic()."""
+
+    def __init__(self, park: Park, clock: Callable[[], float]) -> None:
+        self.park = park
+        self._clock = clock
+        self._changed = threading.Condition()
+        self._folders: list[str] = []  # sorted: oldest study first
+        self._entries: dict[str, dict[str, Waiting]] = {}  # all that waits, also in flight and refused
+        self._ready: dict[str, dict[str, Waiting]] = {}  # what may be taken
+        self._refused: dict[str, tuple[Waiting, Tries]] = {}  # by arrival
+        self._in_flight: set[str] = set()
+        self._confirmed = 0
+        self._failures = 0
+        self._refused_in_row = 0
+        self._retry_at = 0.0
+        self._trouble = ""
+
+    def add(self, waiting: Waiting) -> None:
+        """Queue an object; once is enough."""
+        with self._changed:
+            entries = self._entries.get(waiting.folder)
+            if entries is None:
+                entries = self._entries[waiting.folder] = {}
+                self._ready[waiting.folder] = {}
+                insort(self._folders, waiting.folder)
+            if waiting.name in entries:
+                return
+            entries[waiting.name] = waiting
+            self._ready[waiting.folder][waiting.name] = waiting
+            self._changed.notify()
+
+    def discard(self, waiting: Waiting) -> None:
+        """Forget an object: delivered, parked, damaged or gone."""
+        with self._changed:
+            self._discard(waiting)
+
+    def wake(self) -> None:
+        """Have everyone who waits look again."""
+        with self._changed:
+            self._changed.notify_all()
+
+    def pairs(self, limit: int, skip: int = 0) -> list[Pair]:
+        """The presentation contexts that the objects which may go now need, in their order; empty: nothing may go.
+
+        skip: leave so many objects to other associations.
+        """
+        with self._changed:
+            now = self._clock()
+            found: dict[Pair, None] = {}
+            if now < self._retry_at:
+                return []
+            for waiting in islice(self._candidates(now), skip, None):
+                found.setdefault(waiting.pair)
+                if len(found) == limit:
+                    break
+            return list(found)
+
+    def take(self, accepted: Collection[Pair]) -> Waiting | None:
+        """The next object for an association that has these contexts, to be given back by one of the methods below."""
+        with self._changed:
+            for waiting in self._candidates(self._clock()):
+                if waiting.pair in accepted:
+                    self._ready[waiting.folder].pop(waiting.name, None)
+                    self._in_flight.add(waiting.arrival)
+                    return waiting
+            return None
+
+    def wait(self, seconds: float) -> None:
+        """Until something may have changed, at most so many seconds."""
+        with self._changed:
+            now = self._clock()
+            due = [tries.due - now for _, tries in self._refused.values() if tries.due > now]
+            back = self._retry_at - now
+            self._changed.wait(max(0.01, min([seconds, *due, *([back] if back > 0 else [])])))
+
+    def confirmed(self, waiting: Waiting) -> None:
+        """The destination has it. Objects that were refused while the target was sick may go again at once."""
+        with self._changed:
+            self._confirmed += 1
+            self._failures = self._refused_in_row = 0
+            self._retry_at, self._trouble = 0.0, ""
+            self._discard(waiting)
+            for _, tries in self._refused.values():
+                if not tries.last_counted:
+                    tries.due = 0.0
+
+    def refused(self, waiting: Waiting, why: str, *, countable: bool = True, of_target: bool = True) -> bool:
+        """Put an object at the tail with a back-off of its own; True: it has had its tries and is to be parked.
+
+        countable: False for a refusal that says nothing about the object; of_target: False for one that says nothing
+        about the target's health.
+        """
+        with self._changed:
+            now = self._clock()
+            self._in_flight.discard(waiting.arrival)
+            _, tries = self._refused.setdefault(waiting.arrival, (waiting, Tries()))
+            tries.attempts += 1
+            tries.why = why
+            tries.last_counted = countable and self._confirmed > tries.confirmed
+            tries.confirmed = self._confirmed
+            if tries.last_counted:
+                tries.counted += 1
+                tries.first = tries.first or now
+                self._refused_in_row = 0
+            over = self.park.over.seconds
+            if tries.counted >= self.park.tries and now - tries.first >= over:
+                tries.due = now + 60.0  # should parking fail, it is tried again
+                return True
+            tries.due = now + delay(tries.attempts, OBJECT_FIRST, max(over / max(1, self.park.tries - 1), 0.05))
+            self._refused_in_row += of_target
+            if self._refused_in_row >= _SICK_AFTER:
+                self._target_failed(f"it refuses everything: {why}", now)
+            return False
+
+    def put_back(self, waiting: Waiting) -> None:
+        """It was not tried after all."""
+        with self._changed:
+            self._in_flight.discard(waiting.arrival)
+            if waiting.name in self._entries.get(waiting.folder, {}) and waiting.arrival not in self._refused:
+                self._ready[waiting.folder][waiting.name] = waiting
+
+    def target_failed(self, why: str) -> None:
+        """The destination cannot be sent to for now: back off from it."""
+        with self._changed:
+            self._target_failed(why, self._clock())
+
+    @property
+    def resting(self) -> bool:
+        """Whether the destination is being left alone after a failure."""
+        return self._clock() < self._retry_at
+
+    def figures(self) -> Figures:
+        """For the status file."""
+        with self._changed:
+            return Figures(
+                waiting=sum(len(entries) for entries in self._entries.values()),
+                refused=len(self._refused),
+                confirmed=self._confirmed,
+                oldest=self._oldest(),
+                retry_in=max(0.0, self._retry_at - self._clock()),
+                trouble=self._trouble or next((tries.why for _, tries in self._refused.values()), ""),
+            )
+
+    def _oldest(self) -> str:
+        entries = self._entries[self._folders[0]] if self._folders else {}
+        return min((waiting.received for waiting in entries.values()), default="")
+
+    def _target_failed(self, why: str, now: float) -> None:
+        self._failures += 1
+        self._trouble = why
+        self._retry_at = now + delay(self._failures, TARGET_FIRST, TARGET_LIMIT)
+
+    def _discard(self, waiting: Waiting) -> None:
+        self._in_flight.discard(waiting.arrival)
+        self._refused.pop(waiting.arrival, None)
+        entries = self._entries.get(waiting.folder)
+        if entries is None:
+            return
+        entries.pop(waiting.name, None)
+        self._ready[waiting.folder].pop(waiting.name, None)
+        if not entries:
+            del self._entries[waiting.folder], self._ready[waiting.folder]
+            self._folders.remove(waiting.folder)
+
+    def _candidates(self, now: float) -> Iterator[Waiting]:
+        """What may be taken now, in order: first what was refused and has waited its time, so that it never starves."""
+        for waiting, tries in self._refused.values():
+            if tries.due <= now and waiting.arrival not in self._in_flight and self._is_first(waiting):
+                yield waiting
+        for folder in self._folders:
+            for waiting in self._ready[folder].values():
+                if waiting.arrival not in self._refused and self._is_first(waiting):
+                    yield waiting
+
+    def _is_first(self, waiting: Waiting) -> bool:
+        if waiting.number == 1:
+            return True
+        entries = self._entries[waiting.folder]
+        return not any(name in entries for name in waiting.earlier_names())

@@ -1,0 +1,134 @@
+"""One route while it is being served: looks for what waits, keeps the senders, and tells how it stands."""
+
+import threading
+import time
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from dicomrs.heartbeat import write_heartbeat
+from dicomrs.log import get_logger
+from dicomrs.route import ClinicRoute
+from dicomrs.spool.fs import FileSystem
+from dicomrs.spool.layout import LOCKS
+from dicomrs.spool.outbox import Outbox
+from dicomrs.spool.proof import VolumeError, prepare_root
+from dicomrs.spool.space import drop_ballast, lay_ballast
+from dicomrs_scu.backlog import Backlog
+from dicomrs_scu.queue import DestinationQueue
+from dicomrs_scu.retention import retire_old
+from dicomrs_scu.sender import Sender
+
+HINT_SECONDS: Final = 0.02
+BEAT_SECONDS: Final = 1.0
+RESCAN_SECONDS: Final = 60.0
+RETIRE_SECONDS: Final = 3600.0
+_RETRY_SECONDS: Final = 2.0
+
+logger = get_logger()
+
+
+class RunningRoute(threading.Thread):
+    """Start it; stop() and join() it. A route that changes is stopped and started anew: all it knows is on disk."""
+
+    def __init__(self, fs: FileSystem, route: ClinicRoute) -> None:
+        super().__init__(name=f"route-{route.metadata.name}", daemon=True)
+        self.route = route
+        self._fs = fs
+        self._root = route.spec.storage.root
+        self._stopping = threading.Event()
+        self._queues = {to.name: DestinationQueue(to.park, time.monotonic) for to in route.spec.destinations}
+        self._backlog = Backlog(Outbox(fs, self._root), route, self._queues)
+        self._senders: list[Sender] = []
+        self.trouble: VolumeError | None = None
+        """Why the root cannot be used."""
+
+    def stop(self) -> None:
+        """Finish the objects in hand, then end."""
+        self._stopping.set()
+
+    def run(self) -> None:
+        """Serve until stopped."""
+        lock = self._take_root()
+        if lock is None:
+            return
+        try:
+            self._start_senders()
+            self._work()
+        except Exception:
+            logger.exception("route ended by a fault of ours", route=self.route.metadata.name)
+        finally:
+            for sender in self._senders:
+                sender.stop()
+            for sender in self._senders:
+                sender.join()
+            self._backlog.write_progress()
+            self._fs.close(lock)
+
+    def _take_root(self) -> int | None:
+        """The lock of this root, once it can be had on a volume that proves itself; None if stopped before."""
+        said = ""
+        while not self._stopping.is_set():
+            try:
+                self._prove()
+                self.trouble = None
+                return self._fs.lock(f"{self._root}/{LOCKS}/scu", wait=False)
+            except VolumeError as error:
+                self.trouble, now = error, str(error)
+            except BlockingIOError:
+                now = f"another sending service has {self._root}; waiting until it has gone"
+            if now != said:
+                logger.error("not sending", route=self.route.metadata.name, reason=now)
+                said = now
+            self._stopping.wait(_RETRY_SECONDS)
+        return None
+
+    def _prove(self) -> None:
+        """A full volume is no obstacle as long as the ballast makes room for receipts: sending is what empties it."""
+        try:
+            prepare_root(self._fs, self._root)
+        except VolumeError as error:
+            if not error.full or not drop_ballast(self._fs, self._root):
+                raise
+            prepare_root(self._fs, self._root)
+
+    def _start_senders(self) -> None:
+        if self.route.spec.suspend:
+            logger.info("sending is suspended (spec.suspend)", route=self.route.metadata.name)
+            return
+        for to in self.route.spec.destinations:
+            for index in range(to.associations):
+                self._senders.append(Sender(self._backlog, to, self._queues[to.name], index))
+        for sender in self._senders:
+            sender.start()
+
+    def _work(self) -> None:
+        """Follow the hints closely, rescan now and then, and keep the figures fresh."""
+        due = {"beat": 0.0, "rescan": 0.0, "retire": time.monotonic() + BEAT_SECONDS}
+        while not self._stopping.wait(HINT_SECONDS):
+            now = time.monotonic()
+            if now >= due["rescan"]:
+                due["rescan"] = now + RESCAN_SECONDS
+                self._backlog.rescan()
+                self._keep_ballast()
+            self._backlog.follow_hints()
+            if now >= due["beat"]:
+                due["beat"] = now + BEAT_SECONDS
+                self._backlog.write_progress()
+                self._beat()
+            if now >= due["retire"]:
+                due["retire"] = now + RETIRE_SECONDS
+                keep = timedelta(seconds=self.route.spec.storage.retention.seconds)
+                retire_old(self._backlog.outbox, datetime.now().astimezone() - keep)
+
+    def _keep_ballast(self) -> None:
+        free, total = self._fs.free(self._root)
+        if free > self.route.spec.storage.reserve.bytes_of(total) / 2:
+            lay_ballast(self._fs, self._root)
+
+    def _beat(self) -> None:
+        destinations: dict[str, Any] = {}
+        for name, queue in self._queues.items():
+            destinations[name] = {**asdict(queue.figures()), "suspended": self.route.spec.suspend}
+        figures = {"route": self.route.metadata.name, "destinations": destinations}
+        write_heartbeat(self._root, "scu", figures)

@@ -1,0 +1,241 @@
+"""One sender: a thread that keeps one destination's queue moving over one association at a time, for ever.
+
+Nothing gives up. A target that cannot be had is asked again after a back-off; an object that it will not take waits
+or is parked by itself, and those behind it go on.
+"""
+
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from typing import Final
+
+from dicomrs.log import get_logger
+from dicomrs.route import Destination
+from dicomrs.spool.digest import Digest
+from dicomrs.spool.fs import READ
+from dicomrs.spool.outbox import Stored
+from dicomrs.spool.receipts import Event, Kind
+from dicomrs.spool.record import NotOursError, read_head
+from dicomrs_scu.backlog import Backlog
+from dicomrs_scu.queue import DestinationQueue
+from dicomrs_scu.verdict import Verdict, verdict
+from dicomrs_scu.waiting import Pair, Waiting
+from dicomrs_wire.association import MAX_CONTEXTS
+from dicomrs_wire.errors import AssociationError, DigestMismatch, Rejected, Unreachable
+from dicomrs_wire.requestor import Requestor, StoreReply
+from dicomrs_wire.statuses import describe_status
+
+LINGER_SECONDS: Final = 1.0  # an association stays open so long for what arrives next
+GROUP: Final = 32  # receipts made durable together
+GROUP_SECONDS: Final = 0.05
+OBJECTS_PER_SENDER: Final = 4
+
+logger = get_logger()
+
+
+class _ReopenError(Exception):
+    """The association was given up for a reason that is not the target's."""
+
+
+class Sender(threading.Thread):
+    """Start it; stop() has it finish the object in hand."""
+
+    def __init__(self, backlog: Backlog, destination: Destination, queue: DestinationQueue, index: int) -> None:
+        """index: from 0 among the destination's senders; later ones step in only when there is more to do."""
+        super().__init__(name=f"sender-{destination.name}", daemon=True)
+        self._backlog = backlog
+        self._destination = destination
+        self._queue = queue
+        self._skip = index * OBJECTS_PER_SENDER
+        self._stopping = threading.Event()
+        self._pending: dict[str, list[tuple[Waiting, Stored, Event]]] = {}
+        self._pending_since = 0.0
+
+    def stop(self) -> None:
+        """Take no further object; callable from any thread."""
+        self._stopping.set()
+        self._queue.wake()
+
+    def run(self) -> None:
+        """Until stopped. A fault of ours is logged and treated like a target's: back off, go on."""
+        while not self._stopping.is_set():
+            pairs = self._queue.pairs(MAX_CONTEXTS, self._skip)
+            if not pairs:
+                self._queue.wait(1.0)
+                continue
+            try:
+                self._associate(pairs)
+            except _ReopenError:
+                continue
+            except AssociationError as error:
+                self._failed(str(error), expected=isinstance(error, Unreachable | Rejected))
+            except Exception as error:
+                logger.exception("sending failed", destination=self._destination.name)
+                self._failed(f"{type(error).__name__}: {error}", expected=False)
+        self._flush()
+
+    def _failed(self, why: str, *, expected: bool) -> None:
+        log = logger.info if expected else logger.warning
+        log("destination failed", destination=self._destination.name, reason=why)
+        self._queue.target_failed(why)
+
+    def _associate(self, pairs: list[Pair]) -> None:
+        """Open an association for these contexts, and send over it as long as there is something for it."""
+        to = self._destination
+        number = uuid.uuid4().hex[:8]
+        started, sent = time.monotonic(), 0
+        with Requestor.connect(
+            to.host, to.port, calling=to.calling_ae_title, called=to.ae_title, contexts=pairs
+        ) as association:
+            accepted = {pair for pair in pairs if association.accepted(*pair)}
+            self._refuse_contexts(set(pairs) - accepted)
+            try:
+                while (waiting := self._next(accepted)) is not None:
+                    sent += self._deliver(association, waiting, number)
+            finally:
+                self._flush()
+                seconds = round(time.monotonic() - started, 3)
+                logger.info("association", destination=to.name, association=number, delivered=sent, seconds=seconds)
+
+    def _next(self, accepted: set[Pair]) -> Waiting | None:
+        """The next object for this association; None: nothing for a while, or it is time to stop or to back off."""
+        deadline = time.monotonic() + LINGER_SECONDS
+        while not self._stopping.is_set() and not self._queue.resting:
+            waiting = self._queue.take(accepted)
+            if waiting is not None:
+                return waiting
+            self._flush()
+            if self._queue.pairs(1) or (left := deadline - time.monotonic()) <= 0:
+                return None  # what may go needs other contexts, or nothing came
+            self._queue.wait(left)
+        return None
+
+    def _refuse_contexts(self, pairs: set[Pair]) -> None:
+        """The target takes no object of these kinds now: each of them has had a try."""
+        while (waiting := self._queue.take(pairs)) is not None:
+            sop_class, transfer_syntax = waiting.pair
+            why = f"it does not accept SOP class {sop_class} in transfer syntax {transfer_syntax}"
+            self._refused(waiting, why, of_target=False)
+
+    def _deliver(self, association: Requestor, waiting: Waiting, number: str) -> bool:
+        """Send one object; whether the target confirmed it."""
+        fs = self._backlog.outbox.fs
+        started = time.monotonic()
+        try:
+            fd = fs.open(f"{self._backlog.outbox.root}/{waiting.folder}/{waiting.name}", READ)
+        except FileNotFoundError:
+            self._queue.discard(waiting)  # somebody removed it
+            return False
+        try:
+            head = read_head(fs, fd)
+            stored = Stored(waiting.folder, waiting.name, waiting.number, head)
+            reply = self._send(association, stored, fd, fs.size(fd) - head.start)
+        except (DigestMismatch, NotOursError) as error:
+            self._queue.discard(waiting)
+            self._backlog.damaged(waiting, str(error))
+            raise _ReopenError from error
+        except AssociationError as error:
+            self._refused(waiting, str(error))
+            raise
+        except OSError as error:
+            self._refused(
+                waiting, f"it cannot be read from the disk: {error.strerror}", countable=False, of_target=False
+            )
+            raise _ReopenError from error
+        except BaseException:
+            self._queue.put_back(waiting)
+            raise
+        finally:
+            fs.close(fd)
+        return self._judge(waiting, stored, reply, number, time.monotonic() - started)
+
+    def _send(self, association: Requestor, stored: Stored, fd: int, length: int) -> StoreReply:
+        head = stored.head
+        digest = Digest(head.transfer_syntax)
+        expected: Callable[[], bool] = lambda: digest.text == head.record.digest  # noqa: E731 (asked at the last fragment)
+        return association.store(
+            head.sop_class,
+            head.sop_instance,
+            head.transfer_syntax,
+            fd,
+            head.start,
+            length,
+            digest=digest.update,
+            check=expected,
+        )
+
+    def _judge(self, waiting: Waiting, stored: Stored, reply: StoreReply, number: str, seconds: float) -> bool:
+        """Act on the target's answer."""
+        meaning = verdict(reply.status)
+        said = describe_status(reply.status) + (f" ({reply.comment})" if reply.comment else "")
+        if meaning is Verdict.DELIVERED:
+            logger.info(
+                "delivered",
+                destination=self._destination.name,
+                study=self._backlog.key_of(waiting.folder),
+                arrival=waiting.arrival,
+                bytes=stored.head.record.length,
+                status=said,
+                association=number,
+                seconds=round(seconds, 4),
+            )
+            note = reply.comment if reply.status else ""
+            event = stored.event(
+                Kind.DELIVERED, self._destination.name, status=f"{reply.status:04X}", association=number, why=note
+            )
+            self._pend(waiting, stored, event)
+            return True
+        if meaning is Verdict.PERMANENT:
+            self._park(waiting, said)
+        else:
+            self._refused(waiting, said, countable=meaning is Verdict.VAGUE)
+        return False
+
+    def _refused(self, waiting: Waiting, why: str, *, countable: bool = True, of_target: bool = True) -> None:
+        self._flush()  # what was confirmed before counts
+        logger.warning(
+            "object not taken",
+            destination=self._destination.name,
+            study=self._backlog.key_of(waiting.folder),
+            arrival=waiting.arrival,
+            reason=why,
+        )
+        if self._queue.refused(waiting, why, countable=countable, of_target=of_target):
+            self._park(waiting, why)
+
+    def _park(self, waiting: Waiting, why: str) -> None:
+        try:
+            self._backlog.park(waiting, self._destination.name, why)
+        except OSError as error:
+            logger.error("object not parked, it will be tried again", reason=error.strerror)
+            self._queue.refused(waiting, why, countable=False, of_target=False)
+        else:
+            self._queue.discard(waiting)
+
+    def _pend(self, waiting: Waiting, stored: Stored, event: Event) -> None:
+        """Collect receipts, to make them durable in groups."""
+        if not self._pending:
+            self._pending_since = time.monotonic()
+        self._pending.setdefault(waiting.folder, []).append((waiting, stored, event))
+        full = sum(map(len, self._pending.values())) >= GROUP
+        if full or time.monotonic() - self._pending_since > GROUP_SECONDS:
+            self._flush()
+
+    def _flush(self) -> None:
+        """Make receipts durable; only then are these objects confirmed.
+
+        Where the volume refuses, they will be sent again: twice, never not at all.
+        """
+        pending, self._pending = self._pending, {}
+        for folder, results in pending.items():
+            try:
+                self._backlog.settle(folder, [(stored, event) for _, stored, event in results])
+            except OSError as error:
+                logger.error("receipts not durable, objects will be sent again", reason=error.strerror)
+                for waiting, _, _ in results:
+                    self._queue.put_back(waiting)
+                self._queue.target_failed(f"receipts cannot be written: {error.strerror}")
+            else:
+                for waiting, _, _ in results:
+                    self._queue.confirmed(waiting)

@@ -1,0 +1,76 @@
+"""The sending service: one thread per route that the manifests name, through reloads, until told to stop."""
+
+import threading
+import time
+from collections.abc import Iterable
+from typing import Final
+
+from dicomrs.exits import Exit
+from dicomrs.log import get_logger
+from dicomrs.route import Change, ClinicRoute, Manifests
+from dicomrs.spool.fs import FileSystem
+from dicomrs_scu.running import RunningRoute
+
+_POLL_SECONDS: Final = 1.0
+STOP_SECONDS: Final = 25.0  # for the objects in hand; one that is not confirmed by then is sent again
+
+logger = get_logger()
+
+
+class ScuService:
+    """Call run() in the main thread; it returns the exit code."""
+
+    def __init__(self, fs: FileSystem, manifests: Manifests) -> None:
+        self._fs = fs
+        self._manifests = manifests
+        self._running: dict[str, RunningRoute] = {}
+
+    def run(self, stop: threading.Event) -> Exit:
+        """Serve until stop is set. Where at the start no root at all can be used, the exit code says so."""
+        self._apply(self._manifests.routes)
+        try:
+            stop.wait(_POLL_SECONDS)
+            if (exit_code := self._hopeless()) is not None:
+                return exit_code
+            while not stop.wait(_POLL_SECONDS):
+                self._reload(self._manifests.poll())
+        finally:
+            self._stop()
+        return Exit.OK
+
+    def _hopeless(self) -> Exit | None:
+        troubles = [running.trouble for running in self._running.values()]
+        if not troubles or any(trouble is None or trouble.full for trouble in troubles):
+            return None
+        return Exit.ROOT
+
+    def _reload(self, change: Change | None) -> None:
+        if change is None:
+            return
+        if change.error is not None:
+            for problem in change.error.problems:
+                logger.error("manifest refused, the last good one stays", problem=str(problem))
+            return
+        logger.info("manifests loaded", routes=[route.metadata.name for route in change.routes])
+        self._apply(change.routes)
+
+    def _apply(self, routes: Iterable[ClinicRoute]) -> None:
+        """Stop what is gone or has changed; start what is new. A route that stays the same notices nothing."""
+        wanted = {route.metadata.name: route for route in routes}
+        ending = [running for name, running in self._running.items() if wanted.get(name) != running.route]
+        for running in ending:
+            del self._running[running.route.metadata.name]
+        for running in ending:
+            running.stop()
+        for name, route in wanted.items():
+            if name not in self._running:
+                # It waits for the root's lock until the route it replaces has let go.
+                self._running[name] = RunningRoute(self._fs, route)
+                self._running[name].start()
+
+    def _stop(self) -> None:
+        deadline = time.monotonic() + STOP_SECONDS
+        for route in self._running.values():
+            route.stop()
+        for route in self._running.values():
+            route.join(max(0.0, deadline - time.monotonic()))

@@ -1,0 +1,56 @@
+"""One object that waits, as the queues of all its destinations share it. Kept small: there may be 100,000 of them."""
+
+import sys
+from dataclasses import dataclass
+
+from dicomrs.route import ClinicRoute, Facts, destinations_for
+from dicomrs.spool.layout import object_name, parse_object_name
+from dicomrs.spool.outbox import Stored
+
+Pair = tuple[str, str]  # SOP class and transfer syntax: one presentation context
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Waiting:
+    """named: the destinations that the route names for it; received: ISO 8601."""
+
+    folder: str
+    name: str
+    number: int
+    arrival: str
+    pair: Pair
+    named: tuple[str, ...]
+    received: str
+
+    def earlier_names(self) -> list[str]:
+        """File names of the arrivals of the same SOP Instance that must travel first, if they wait."""
+        parsed = parse_object_name(self.name)
+        assert parsed is not None
+        return [object_name(parsed[0], number) for number in range(1, self.number)]
+
+
+def named_for(route: ClinicRoute, stored: Stored) -> tuple[str, ...]:
+    """Names of the destinations that the route names for an object."""
+    record = stored.head.record
+    facts = Facts(
+        modality=record.modality,
+        calling=record.calling,
+        called=record.called,
+        station=record.station,
+        sop_class=stored.head.sop_class,
+    )
+    return destinations_for(route, facts)
+
+
+def waiting_of(route: ClinicRoute, stored: Stored) -> Waiting:
+    """The entry for an object found in the spool; texts that recur are stored once."""
+    intern = sys.intern
+    return Waiting(
+        folder=intern(stored.folder),
+        name=stored.name,
+        number=stored.number,
+        arrival=stored.arrival,
+        pair=(intern(stored.head.sop_class), intern(stored.head.transfer_syntax)),
+        named=tuple(intern(name) for name in named_for(route, stored)),
+        received=stored.head.record.received,
+    )

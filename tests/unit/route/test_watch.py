@@ -1,0 +1,131 @@
+"""Manifests that change under a running service: real files, real links."""
+
+import os
+
+import pytest
+
+from dicomrs.route import ManifestError, Manifests
+
+PORT = "spec.receiver.port"
+
+
+def settled(manifests: Manifests):
+    """Poll as often as a change needs to count, and return what the last poll said."""
+    assert manifests.poll() is None
+    return manifests.poll()
+
+
+def ports(routes) -> list[int]:
+    return [route.spec.receiver.port for route in routes]
+
+
+def test_nothing_changes_nothing_is_said(write) -> None:
+    manifests = Manifests([write()])
+    assert ports(manifests.routes) == [104]
+    assert [manifests.poll() for _ in range(3)] == [None] * 3
+
+
+def test_the_first_load_must_be_good(write, tmp_path) -> None:
+    for path in (tmp_path / "gone.yaml", write({PORT: 0})):
+        with pytest.raises(ManifestError):
+            Manifests([path])
+
+
+def test_a_file_written_in_place(write) -> None:
+    manifests = Manifests([write()])
+    write({PORT: 1042})
+    change = settled(manifests)
+    assert change.error is None
+    assert ports(change.routes) == ports(manifests.routes) == [1042]
+    assert manifests.poll() is None
+
+
+def test_a_file_replaced_by_another_of_the_same_size_and_time(write) -> None:
+    path = write({PORT: 1041})
+    manifests = Manifests([path])
+    other = write({PORT: 1042}, "clinic.yaml.new")
+    stamp = path.stat()
+    assert other.stat().st_size == stamp.st_size
+    os.utime(other, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+    os.replace(other, path)
+    assert ports(settled(manifests).routes) == [1042]
+
+
+def test_the_links_of_a_config_map_are_swapped(write, tmp_path) -> None:
+    def version(name: str, port: int) -> None:
+        (tmp_path / "mount" / name).mkdir(parents=True)
+        os.replace(write({PORT: port}), tmp_path / "mount" / name / "routes.yaml")
+        os.symlink(name, tmp_path / "mount" / "..data_tmp")
+        os.replace(tmp_path / "mount" / "..data_tmp", tmp_path / "mount" / "..data")
+
+    version("..2026_01", 1041)
+    os.symlink("..data/routes.yaml", tmp_path / "mount" / "routes.yaml")
+    by_folder, by_file = Manifests([tmp_path / "mount"]), Manifests([tmp_path / "mount" / "routes.yaml"])
+    version("..2026_02", 1042)
+    assert ports(settled(by_folder).routes) == ports(settled(by_file).routes) == [1042]
+
+
+def test_a_file_that_is_still_being_written_is_not_loaded(write) -> None:
+    path = write()
+    whole = path.read_text(encoding="utf-8")
+    manifests = Manifests([path])
+    for end in range(0, len(whole), 40):
+        path.write_text(whole[:end], encoding="utf-8")
+        assert manifests.poll() is None
+    write({PORT: 1042})
+    assert ports(settled(manifests).routes) == [1042]
+
+
+def test_a_broken_manifest_is_told_once_and_the_last_good_one_stays(write) -> None:
+    manifests = Manifests([write()])
+    path = write({PORT: 70000})
+    change = settled(manifests)
+    assert ports(change.routes) == ports(manifests.routes) == [104]
+    assert [problem.field for problem in change.error.problems] == ["spec.receiver.port"]
+    assert manifests.poll() is None
+    os.utime(path)
+    assert settled(manifests) is None
+    write({PORT: 80000})
+    assert "80000" in str(settled(manifests).error)
+
+
+def test_a_repaired_manifest_is_a_change_even_to_what_it_was(write) -> None:
+    manifests = Manifests([write()])
+    write({PORT: 70000})
+    settled(manifests)
+    write()
+    change = settled(manifests)
+    assert change.error is None
+    assert ports(change.routes) == [104]
+
+
+def test_a_manifest_that_says_the_same_is_no_change(write) -> None:
+    path = write()
+    manifests = Manifests([path])
+    path.write_text("# a comment\n" + path.read_text(encoding="utf-8"), encoding="utf-8")
+    assert settled(manifests) is None
+
+
+def test_a_missing_file_keeps_the_last_good(write) -> None:
+    path = write()
+    manifests = Manifests([path])
+    path.unlink()
+    change = settled(manifests)
+    assert ports(change.routes) == [104]
+    assert "No such file" in str(change.error)
+    assert manifests.poll() is None
+    write({PORT: 1042})
+    assert ports(settled(manifests).routes) == [1042]
+
+
+def test_files_come_to_a_folder_and_go(write, tmp_path) -> None:
+    write({}, "a.yaml")
+    manifests = Manifests([tmp_path])
+    second = write({"metadata.name": "b", PORT: 1042}, "b.yaml")
+    assert ports(settled(manifests).routes) == [104, 1042]
+    second.unlink()
+    assert ports(settled(manifests).routes) == [104]
+    (tmp_path / "a.yaml").unlink()
+    change = settled(manifests)
+    assert ports(change.routes) == [104]
+    assert "has no manifest" in str(change.error)

@@ -1,0 +1,48 @@
+"""How an association can end other than well: one exception for each thing a caller does differently."""
+
+from dicomrs_wire.statuses import describe_abort, describe_reject
+
+
+class AssociationError(Exception):
+    """The association cannot be had or has ended. Its text is a sentence for the person who must act."""
+
+
+class Unreachable(AssociationError):  # noqa: N818 (the operator's word)
+    """No TCP connection: the name, the route, the port or a firewall. Nothing was said to the peer."""
+
+
+class Rejected(AssociationError):  # noqa: N818 (the standard's word)
+    """The peer answered A-ASSOCIATE-RJ (PS3.8 9.3.4)."""
+
+    def __init__(self, result: int, source: int, reason: int) -> None:
+        """Keep the three numbers of PS3.8 table 9-21."""
+        super().__init__(describe_reject(result, source, reason))
+        self.result = result
+        self.source = source
+        self.reason = reason
+
+
+class Aborted(AssociationError):  # noqa: N818 (the standard's word)
+    """The peer sent A-ABORT (PS3.8 9.3.8)."""
+
+    def __init__(self, source: int, reason: int) -> None:
+        """Keep the two numbers of PS3.8 table 9-26."""
+        super().__init__(describe_abort(source, reason))
+        self.source = source
+        self.reason = reason
+
+
+class PeerClosed(AssociationError):  # noqa: N818 (says what happened)
+    """The peer closed or reset the connection, or released the association before its time."""
+
+
+class Timeout(AssociationError):  # noqa: N818 (says what happened)
+    """The peer did not read or answer within the time allowed."""
+
+
+class ProtocolError(AssociationError):
+    """The peer's bytes are not what PS3.7 and PS3.8 allow here."""
+
+
+class DigestMismatch(AssociationError):  # noqa: N818 (says what happened)
+    """The file's bytes are not those that arrived; the object's last fragment was not sent."""

@@ -1,0 +1,89 @@
+"""What an acceptor makes of an association request: pure decisions (PS3.8 7.1, PS3.7 D.3)."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from pynetdicom.service_class import (
+    NonPatientObjectStorageServiceClass,
+    ServiceClass,
+    StorageServiceClass,
+)
+from pynetdicom.sop_class import uid_to_service_class
+
+from dicomrs_wire.association import (
+    ACCEPTED,
+    APPLICATION_CONTEXT,
+    AssociationRequest,
+    ProposedContext,
+    encode_accept,
+)
+
+ABSTRACT_SYNTAX_NOT_SUPPORTED: Final = 3
+TRANSFER_SYNTAXES_NOT_SUPPORTED: Final = 4
+IMPLICIT_LITTLE_ENDIAN: Final = "1.2.840.10008.1.2"
+
+_STORAGE_SERVICES = (StorageServiceClass, NonPatientObjectStorageServiceClass, ServiceClass)
+_MEDIA_STORAGE_DIRECTORY = "1.2.840.10008.1.3.10"  # a DICOMDIR: never sent, and unknown to pynetdicom's services
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptedContext:
+    """A presentation context both sides agreed on."""
+
+    id: int
+    abstract_syntax: str
+    transfer_syntax: str
+
+
+def is_storage_like(uid: str) -> bool:
+    """Whether objects of this SOP class arrive by C-STORE: all but the known classes of other services.
+
+    Private and unknown UIDs count as storage; query, worklist, print, commitment and the like do not.
+    """
+    return uid != _MEDIA_STORAGE_DIRECTORY and uid_to_service_class(uid) in _STORAGE_SERVICES
+
+
+def refusal(request: AssociationRequest) -> tuple[int, int, int] | None:
+    """Return result, source and reason of the A-ASSOCIATE-RJ that any acceptor owes this request, if one."""
+    if not request.protocol_version & 1:
+        return 1, 2, 2
+    if request.application_context != APPLICATION_CONTEXT:
+        return 1, 1, 2
+    return None
+
+
+def accept(
+    request: AssociationRequest, wanted: Callable[[str], bool], max_pdu: int, preference: Sequence[str] = ()
+) -> tuple[bytes, dict[int, AcceptedContext]]:
+    """Return the A-ASSOCIATE-AC to `request` and the contexts it accepts, by id (PS3.8 9.3.3).
+
+    The requestor stays SCU: a role of SCP that it proposes is refused (PS3.7 D.3.3.4). User identity gets no
+    response and the window of operations stays at one, because neither is answered.
+
+    Args:
+        request: what the peer proposed.
+        wanted: whether an abstract syntax is supported.
+        max_pdu: longest P-DATA-TF variable field in bytes that we take.
+        preference: transfer syntaxes, best first; with none of them offered, the first offered is taken.
+    """
+    accepted: dict[int, AcceptedContext] = {}
+    answers = []
+    for context in request.contexts:
+        result, transfer_syntax = _judge(context, wanted, preference)
+        answers.append((context.id, result, transfer_syntax))
+        if result == ACCEPTED:
+            accepted[context.id] = AcceptedContext(context.id, context.abstract_syntax, transfer_syntax)
+    supported = {context.abstract_syntax for context in accepted.values()}
+    roles = {uid: (scu, False) for uid, (scu, _) in request.peer.roles.items() if uid in supported}
+    return encode_accept(request, answers, max_pdu, roles), accepted
+
+
+def _judge(context: ProposedContext, wanted: Callable[[str], bool], preference: Sequence[str]) -> tuple[int, str]:
+    """Return result and transfer syntax for one context; of a refused one the syntax means nothing."""
+    offered = context.transfer_syntaxes
+    if not context.abstract_syntax or not wanted(context.abstract_syntax):
+        return ABSTRACT_SYNTAX_NOT_SUPPORTED, IMPLICIT_LITTLE_ENDIAN
+    if not offered:
+        return TRANSFER_SYNTAXES_NOT_SUPPORTED, IMPLICIT_LITTLE_ENDIAN
+    return ACCEPTED, next((syntax for syntax in preference if syntax in offered), offered[0])

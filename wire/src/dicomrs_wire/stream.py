@@ -1,0 +1,151 @@
+"""TCP: a connection, whole PDUs in, bytes out, each with a deadline."""
+
+import select
+import socket
+import time
+
+from dicomrs_wire.errors import PeerClosed, ProtocolError, Timeout, Unreachable
+from dicomrs_wire.pdu import HEADER, PduType, parse_header
+
+ASSOCIATION_PDU_LIMIT = 1024 * 1024
+"""Longest PDU body in bytes that a `PduReader` takes unless told otherwise; association PDUs have no other limit."""
+
+
+def tune(sock: socket.socket) -> None:
+    """Send small segments at once: an answer must not wait for the acknowledgement of what went before it."""
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+def quickack(sock: socket.socket) -> None:
+    """Acknowledge what arrives next at once (Linux; elsewhere nothing happens).
+
+    A peer that leaves Nagle's algorithm on and answers in two segments otherwise waits 40 ms for each answer.
+    The kernel forgets the option, so it is set again before each wait.
+    """
+    if hasattr(socket, "TCP_QUICKACK"):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+
+
+def dial(host: str, port: int, timeout: float) -> socket.socket:
+    """Return a socket connected to `host`:`port`, `timeout` seconds for each address of the name.
+
+    Raises:
+        Unreachable: no connection; its text says what to check.
+    """
+    where = f"{host}:{port}"
+    try:
+        return socket.create_connection((host, port), timeout)
+    except (socket.gaierror, UnicodeError) as error:
+        raise Unreachable(f"the name {host!r} does not resolve: check its spelling and this machine's DNS") from error
+    except ConnectionRefusedError as error:
+        raise Unreachable(
+            f"{where} refuses connections: the machine answers, but nothing listens on that port; "
+            "check the port and that the peer's DICOM service runs"
+        ) from error
+    except TimeoutError as error:
+        raise Unreachable(
+            f"{where} does not answer within {timeout:g} s: check the address and that the machine is on, "
+            "and ask the network team whether a firewall drops the packets"
+        ) from error
+    except OSError as error:
+        raise Unreachable(
+            f"no way to {where} ({error.strerror or error}): check this machine's network and its routes"
+        ) from error
+
+
+def send(sock: socket.socket, data: bytes | memoryview, timeout: float, flags: int = 0) -> None:
+    """Send all of `data` within `timeout` seconds.
+
+    Raises:
+        Timeout: the peer does not read. A part of `data` may have gone out, so the connection is of no more use.
+        PeerClosed: the connection is gone.
+    """
+    try:
+        sock.settimeout(timeout)
+        sock.sendall(data, flags)
+    except TimeoutError:
+        raise Timeout(f"the peer has not taken {len(data)} bytes within {timeout:g} s") from None
+    except OSError as error:
+        raise PeerClosed(f"the connection broke while sending: {error.strerror or error}") from error
+
+
+class PduReader:
+    """Takes whole PDUs off a socket through one reused buffer, as many per system call as have arrived."""
+
+    def __init__(self, sock: socket.socket, limit: int = ASSOCIATION_PDU_LIMIT, *, quick: bool = False) -> None:
+        """Read from `sock` PDUs with bodies of up to `limit` bytes; `quick` re-arms TCP_QUICKACK for each wait.
+
+        The buffer's pages cost memory only once they have been used.
+        """
+        self._sock = sock
+        self._quick = quick
+        self._limit = limit
+        self._buffer = memoryview(bytearray(HEADER.size + limit))
+        self._start = self._end = 0
+        self._poll = select.poll()
+        self._poll.register(sock, select.POLLIN)
+
+    def read(self, timeout: float) -> tuple[PduType, memoryview]:
+        """Return type and body of the next PDU, which must be complete within `timeout` seconds.
+
+        The body is a slice of the buffer, valid until the next call.
+
+        Raises:
+            Timeout: it is not complete in time. Further reads go on where this one stopped.
+            PeerClosed: the peer closed or reset the connection.
+            ProtocolError: not a PDU, or longer than the limit.
+        """
+        deadline = None
+        while (length := self._length()) > self._end - self._start:
+            now = time.monotonic()
+            deadline = deadline or now + timeout
+            if now >= deadline:
+                raise Timeout(f"the peer has sent no complete PDU within {max(timeout, 0):.3g} s")
+            self._make_room(length)
+            self._receive(deadline - now)
+        kind, _ = parse_header(self._buffer[self._start : self._start + HEADER.size])
+        body = self._buffer[self._start + HEADER.size : self._start + length]
+        self._start += length
+        return kind, body
+
+    def peek(self) -> int | None:
+        """Return the type byte of the next PDU without waiting, or None if nothing of it has arrived.
+
+        Raises:
+            PeerClosed: the peer closed or reset the connection.
+        """
+        if self._start == self._end and self._poll.poll(0):
+            self._make_room(HEADER.size)
+            self._receive(timeout=1)  # there is something to read, even if only the end
+        return self._buffer[self._start] if self._start < self._end else None
+
+    def _length(self) -> int:
+        """Return the length of the next PDU, or of its header as long as that is not complete."""
+        if self._end - self._start < HEADER.size:
+            return HEADER.size
+        _, length = parse_header(self._buffer[self._start : self._start + HEADER.size])
+        if length > self._limit:
+            raise ProtocolError(f"a PDU of {length} bytes is longer than the {self._limit} allowed")
+        return HEADER.size + length
+
+    def _make_room(self, length: int) -> None:
+        """Move what has arrived of the next PDU to the front if the rest of it would not fit behind."""
+        arrived = self._end - self._start
+        if not arrived or self._start + length > len(self._buffer):
+            self._buffer[:arrived] = self._buffer[self._start : self._end]
+            self._start, self._end = 0, arrived
+
+    def _receive(self, timeout: float) -> None:
+        try:
+            if self._quick:
+                quickack(self._sock)
+            self._sock.settimeout(timeout)
+            count = self._sock.recv_into(self._buffer[self._end :])
+        except TimeoutError:
+            return  # `read` knows how long it has waited in all
+        except OSError as error:
+            raise PeerClosed(f"the connection broke: {error.strerror or error}") from error
+        if not count:
+            where = " in the middle of a PDU" if self._start < self._end else ""
+            raise PeerClosed(f"the peer closed the connection{where}")
+        self._end += count
