@@ -61,6 +61,11 @@ class FrontDoor:
         """Begin to serve."""
         self._thread.start()
 
+    @property
+    def alive(self) -> bool:
+        """Whether the door's thread runs."""
+        return self._thread.is_alive()
+
     def add(self, receiver: str, listener: socket.socket) -> None:
         """Serve a listening socket for a receiver."""
         listener.setblocking(False)

@@ -48,6 +48,8 @@ class ScpService:
                 return next(iter(self._hopeless.values()))
             retry_at = time.monotonic() + _RETRY_SECONDS
             while not stop.wait(_BEAT_SECONDS):
+                if not self._door.alive:
+                    return Exit.INTERNAL  # to be started anew
                 self._reload(self._manifests.poll())
                 if time.monotonic() >= retry_at:
                     self._try_again()

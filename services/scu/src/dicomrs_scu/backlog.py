@@ -10,6 +10,7 @@ from typing import Any
 
 from dicomrs.log import get_logger
 from dicomrs.route import ClinicRoute
+from dicomrs.spool.control import Release
 from dicomrs.spool.hints import HintReader
 from dicomrs.spool.layout import study_key
 from dicomrs.spool.outbox import Outbox, Stored
@@ -181,8 +182,31 @@ class Backlog:
         self.note(waiting, [event_now(Kind.PARKED, waiting.arrival, destination, why=why)])
         logger.warning("object parked", destination=destination, study=self.key_of(waiting.folder), reason=why)
 
+    def release(self, request: Release) -> int:
+        """Queue again what is parked or held, at a person's word; how many objects that was.
+
+        Raises:
+            OSError: that could not be written down; what was, is released.
+        """
+        released = 0
+        for folder, study in list(self._studies.items()):
+            if request.folder not in ("", folder):
+                continue
+            for waiting in list(study.present.values()):
+                view = outlook(waiting.arrival, waiting.named, study.ledger)
+                names = [name for name in (*view.parked, *view.held) if request.destination in ("", name)]
+                details = {"who": request.who, "why": request.why}
+                self.note(waiting, [event_now(Kind.RELEASED, waiting.arrival, name, **details) for name in names])
+                for name in names:
+                    self.queues[name].add(waiting)
+                released += bool(names)
+        logger.info("released", objects=released, who=request.who, why=request.why)
+        return released
+
     def note(self, waiting: Waiting, events: list[Event]) -> None:
         """Write events of an object down; OSError if they are not durable."""
+        if not events:
+            return
         study = self._study(waiting.folder)
         with study.mutex:
             self._commit(study, events)

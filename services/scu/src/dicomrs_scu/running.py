@@ -2,13 +2,15 @@
 
 import threading
 import time
-from dataclasses import asdict
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from dicomrs.heartbeat import write_heartbeat
 from dicomrs.log import get_logger
 from dicomrs.route import ClinicRoute
+from dicomrs.spool import control
 from dicomrs.spool.fs import FileSystem
 from dicomrs.spool.layout import LOCKS
 from dicomrs.spool.outbox import Outbox
@@ -26,6 +28,15 @@ RETIRE_SECONDS: Final = 3600.0
 _RETRY_SECONDS: Final = 2.0
 
 logger = get_logger()
+
+
+@dataclass(slots=True)
+class _Chore:
+    """Something to do every so many seconds; due: of time.monotonic()."""
+
+    every: float
+    do: Callable[[], None]
+    due: float = 0.0
 
 
 class RunningRoute(threading.Thread):
@@ -103,23 +114,34 @@ class RunningRoute(threading.Thread):
             sender.start()
 
     def _work(self) -> None:
-        """Follow the hints closely, rescan now and then, and keep the figures fresh."""
-        due = {"beat": 0.0, "rescan": 0.0, "retire": time.monotonic() + BEAT_SECONDS}
+        """Follow the hints closely, rescan now and then, and keep the figures fresh.
+
+        Whatever goes wrong in one round is logged and tried again in the next: nothing here may stop for good.
+        """
+        chores = [
+            _Chore(RESCAN_SECONDS, self._rescan),
+            _Chore(HINT_SECONDS, self._backlog.follow_hints),
+            _Chore(BEAT_SECONDS, self._beat),
+            _Chore(RETIRE_SECONDS, self._retire),
+        ]
         while not self._stopping.wait(HINT_SECONDS):
-            now = time.monotonic()
-            if now >= due["rescan"]:
-                due["rescan"] = now + RESCAN_SECONDS
-                self._backlog.rescan()
-                self._keep_ballast()
-            self._backlog.follow_hints()
-            if now >= due["beat"]:
-                due["beat"] = now + BEAT_SECONDS
-                self._backlog.write_progress()
-                self._beat()
-            if now >= due["retire"]:
-                due["retire"] = now + RETIRE_SECONDS
-                keep = timedelta(seconds=self.route.spec.storage.retention.seconds)
-                retire_old(self._backlog.outbox, datetime.now().astimezone() - keep)
+            for chore in chores:
+                if time.monotonic() < chore.due:
+                    continue
+                chore.due = time.monotonic() + chore.every
+                try:
+                    chore.do()
+                except Exception:
+                    logger.exception("chore failed, it is tried again", route=self.route.metadata.name)
+                    chore.due = time.monotonic() + max(chore.every, _RETRY_SECONDS)
+
+    def _rescan(self) -> None:
+        self._backlog.rescan()
+        self._keep_ballast()
+
+    def _retire(self) -> None:
+        keep = timedelta(seconds=self.route.spec.storage.retention.seconds)
+        retire_old(self._backlog.outbox, datetime.now().astimezone() - keep)
 
     def _keep_ballast(self) -> None:
         free, total = self._fs.free(self._root)
@@ -127,6 +149,8 @@ class RunningRoute(threading.Thread):
             lay_ballast(self._fs, self._root)
 
     def _beat(self) -> None:
+        control.serve(self._fs, self._root, self._backlog.release)
+        self._backlog.write_progress()
         destinations: dict[str, Any] = {}
         for name, queue in self._queues.items():
             destinations[name] = {**asdict(queue.figures()), "suspended": self.route.spec.suspend}

@@ -1,0 +1,49 @@
+# All that a developer, CI and a curious stranger need. `make help` tells.
+UV ?= .make/uv
+BIN := .venv/bin
+SOURCES := core wire services cli tests tools
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check lint types imports format clean
+
+##@ Use
+help: ## this list
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: .venv/.done ## make .venv with everything; .venv/bin/dicomrs is the command
+	@echo "ready: $(BIN)/dicomrs --help"
+
+demo: .venv/.done ## the main job on loopback: scanner -> router -> target, with the target down for a while
+	$(BIN)/dicomrs demo
+
+##@ Develop
+test: .venv/.done ## all tests; those whose real peer is not installed are listed at the end
+	$(BIN)/pytest
+
+check: lint types imports test ## all that CI runs
+
+lint: .venv/.done ## ruff: style and format
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/ruff format --check $(SOURCES)
+
+types: .venv/.done ## mypy, strict
+	$(BIN)/mypy
+
+imports: .venv/.done ## arrows between packages point one way
+	$(BIN)/lint-imports
+
+format: .venv/.done ## put the code into its format
+	$(BIN)/ruff check --fix --select I $(SOURCES)
+	$(BIN)/ruff format $(SOURCES)
+
+clean: ## remove what make made
+	rm -rf .venv .make .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+.make/uv: tools/bootstrap_uv.py
+	python3 tools/bootstrap_uv.py $@
+	@touch -h $@
+
+.venv/.done: uv.lock pyproject.toml core/pyproject.toml wire/pyproject.toml services/scp/pyproject.toml \
+             services/scu/pyproject.toml cli/pyproject.toml $(filter .make/uv,$(UV))
+	$(UV) sync --locked --all-packages
+	@touch $@
