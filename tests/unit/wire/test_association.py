@@ -20,6 +20,7 @@ from pynetdicom.pdu_primitives import (
 )
 from pynetdicom.presentation import PresentationContext, build_context
 
+from dicomrs import IMPLEMENTATION_UID, IMPLEMENTATION_VERSION
 from dicomrs_wire import association
 from dicomrs_wire.association import ProposedContext
 from dicomrs_wire.errors import ProtocolError
@@ -184,14 +185,14 @@ def test_our_request_is_what_pynetdicom_reads(
     ]
     assert judge.user_information is not None
     assert judge.user_information.maximum_length == max_pdu
-    assert judge.user_information.implementation_class_uid == association.IMPLEMENTATION_CLASS_UID
-    assert judge.user_information.implementation_version_name == association.IMPLEMENTATION_VERSION_NAME
+    assert judge.user_information.implementation_class_uid == IMPLEMENTATION_UID
+    assert judge.user_information.implementation_version_name == IMPLEMENTATION_VERSION
 
 
 def test_our_implementation_is_named_within_the_standards_limits() -> None:
-    assert association.IMPLEMENTATION_VERSION_NAME.startswith("DICOMRS_")
-    assert len(association.IMPLEMENTATION_VERSION_NAME) <= 16
-    number = int(association.IMPLEMENTATION_CLASS_UID.removeprefix("2.25."))
+    assert IMPLEMENTATION_VERSION.startswith("DICOMRS_")
+    assert len(IMPLEMENTATION_VERSION) <= 16
+    number = int(IMPLEMENTATION_UID.removeprefix("2.25."))
     assert number < 2**128
 
 

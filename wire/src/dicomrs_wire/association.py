@@ -7,15 +7,12 @@ seconds of CPU for a hostile 1 MiB, refuses items that PS3.8 9.3.1 wants skipped
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from struct import Struct
 from typing import Final
 
+from dicomrs import IMPLEMENTATION_UID, IMPLEMENTATION_VERSION
 from dicomrs_wire.errors import ProtocolError
 from dicomrs_wire.pdu import HEADER, PduType, printable
-
-IMPLEMENTATION_CLASS_UID: Final = "2.25.33852576679697205836492147919817263588"
-IMPLEMENTATION_VERSION_NAME: Final = f"DICOMRS_{version('dicomrs-wire')}"[:16]
 
 APPLICATION_CONTEXT: Final = "1.2.840.10008.3.1.1.1"
 MAX_CONTEXTS: Final = 128
@@ -253,10 +250,10 @@ def _associate(
 ) -> bytes:
     """Return an A-ASSOCIATE-RQ or -AC around `contexts`, items in the order of their types (PS3.8 9.3.1)."""
     user = _item(_MAXIMUM_LENGTH, max_pdu.to_bytes(4, "big"))
-    user += _item(_IMPLEMENTATION_CLASS, IMPLEMENTATION_CLASS_UID.encode())
+    user += _item(_IMPLEMENTATION_CLASS, IMPLEMENTATION_UID.encode())
     for uid, (scu, scp) in roles.items():
         user += _item(_ROLE_SELECTION, len(uid).to_bytes(2, "big") + uid.encode() + bytes((scu, scp)))
-    user += _item(_IMPLEMENTATION_VERSION, IMPLEMENTATION_VERSION_NAME.encode())
+    user += _item(_IMPLEMENTATION_VERSION, IMPLEMENTATION_VERSION.encode())
     items = _item(_APPLICATION_CONTEXT, APPLICATION_CONTEXT.encode()) + contexts + _item(_USER_INFORMATION, user)
     body = b"\0\1\0\0" + titles + bytes(32) + items
     return HEADER.pack(kind, len(body)) + body
