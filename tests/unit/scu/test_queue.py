@@ -1,0 +1,202 @@
+"""The order in which objects go to one destination, and what a refusal does: the rules of invariant 4."""
+
+import pytest
+
+from dicomrs.route import Duration, Park
+from dicomrs_scu.queue import DestinationQueue
+from dicomrs_scu.waiting import Waiting
+
+CT = ("1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.1.2.1")
+MR = ("1.2.840.10008.5.1.4.1.1.4", "1.2.840.10008.1.2.1")
+FIRST = "20250101T080000_0_0"
+OLD, NEW = "20260101T080000_1_A", "20260102T080000_2_B"
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def waiting(name: str, folder: str = OLD, number: int = 1, pair: tuple[str, str] = CT) -> Waiting:
+    return Waiting(folder, name, number, f"{folder}/{name}", pair, ("target",), "2026-01-01T08:00:00+00:00")
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def queue(clock: Clock) -> DestinationQueue:
+    return DestinationQueue(Park(tries=3, over=Duration.of("60s")), clock)
+
+
+def confirm_one(queue: DestinationQueue, name: str) -> None:
+    """Another object comes, of a study that goes before all, and is confirmed."""
+    other = waiting(name, folder=FIRST)
+    queue.add(other)
+    assert queue.take([CT]) is other
+    queue.confirmed(other)
+
+
+def refuse(queue: DestinationQueue, entry: Waiting) -> bool:
+    taken = queue.take([CT])
+    assert taken is entry
+    return queue.refused(entry, "C000", countable=True)
+
+
+def test_oldest_study_goes_first_whatever_came_first(queue: DestinationQueue) -> None:
+    queue.add(waiting("2.dcm", NEW))
+    queue.add(waiting("1.dcm", OLD))
+    assert [queue.take([CT]).folder for _ in range(2)] == [OLD, NEW]
+
+
+def test_an_object_is_queued_once(queue: DestinationQueue) -> None:
+    queue.add(waiting("1.dcm"))
+    queue.add(waiting("1.dcm"))
+    assert queue.take([CT]) is not None
+    assert queue.take([CT]) is None
+
+
+def test_contexts_are_those_of_what_waits_up_to_the_limit(queue: DestinationQueue) -> None:
+    queue.add(waiting("1.dcm"))
+    queue.add(waiting("2.dcm", pair=MR))
+    assert queue.pairs(128) == [CT, MR]
+    assert queue.pairs(1) == [CT]
+    assert queue.pairs(128, skip=1) == [MR]
+    assert queue.take([MR]).name == "2.dcm"
+
+
+def test_a_refused_object_lets_those_behind_it_go_first(queue: DestinationQueue) -> None:
+    first, second = waiting("1.dcm"), waiting("2.dcm")
+    queue.add(first)
+    queue.add(second)
+    assert refuse(queue, first) is False
+    assert queue.take([CT]) is second
+
+
+def test_a_refused_object_comes_back_after_its_own_back_off(queue: DestinationQueue, clock: Clock) -> None:
+    only = waiting("1.dcm")
+    queue.add(only)
+    refuse(queue, only)
+    assert queue.take([CT]) is None
+    clock.now += 10.0
+    assert queue.take([CT]) is only
+
+
+def test_a_refused_object_whose_time_has_come_is_not_starved_by_new_ones(queue: DestinationQueue, clock: Clock) -> None:
+    bad = waiting("1.dcm")
+    queue.add(bad)
+    refuse(queue, bad)
+    clock.now += 10.0
+    queue.add(waiting("2.dcm"))
+    assert queue.take([CT]) is bad
+
+
+def test_later_arrivals_of_a_refused_object_wait_with_it(queue: DestinationQueue, clock: Clock) -> None:
+    first, second = waiting("1.dcm"), waiting("1_2.dcm", number=2)
+    queue.add(first)
+    queue.add(second)
+    refuse(queue, first)
+    assert queue.take([CT]) is None
+    clock.now += 10.0
+    assert queue.take([CT]) is first
+    assert queue.take([CT]) is None  # in flight
+    queue.confirmed(first)
+    assert queue.take([CT]) is second
+
+
+def test_a_parked_arrival_no_longer_holds_back_the_corrected_one(queue: DestinationQueue) -> None:
+    first, second = waiting("1.dcm"), waiting("1_2.dcm", number=2)
+    queue.add(first)
+    queue.add(second)
+    assert queue.take([CT]) is first
+    queue.discard(first)
+    assert queue.take([CT]) is second
+
+
+def test_parked_after_its_tries_when_others_are_confirmed_in_between(queue: DestinationQueue, clock: Clock) -> None:
+    bad = waiting("1.dcm")
+    queue.add(bad)
+    confirm_one(queue, "0.dcm")
+    parked = []
+    for number in range(3):
+        clock.now += 40.0
+        parked.append(refuse(queue, bad))
+        confirm_one(queue, f"{number + 1}.dcm")
+    assert parked == [False, False, True]
+
+
+def test_enough_tries_in_too_short_a_time_do_not_park(queue: DestinationQueue, clock: Clock) -> None:
+    bad = waiting("1.dcm")
+    queue.add(bad)
+    for number, seconds in enumerate((0.0, 15.0, 25.0)):
+        confirm_one(queue, f"{number}.dcm")
+        clock.now += seconds
+        assert refuse(queue, bad) is False
+    confirm_one(queue, "9.dcm")
+    clock.now += 35.0
+    assert refuse(queue, bad) is True
+
+
+def test_a_target_that_refuses_everything_parks_nothing(queue: DestinationQueue, clock: Clock) -> None:
+    entries = [waiting(f"{number}.dcm") for number in range(4)]
+    for entry in entries:
+        queue.add(entry)
+    for _ in range(200):
+        clock.now += 120.0
+        taken = queue.take([CT])
+        assert taken is not None
+        assert queue.refused(taken, "0110", countable=True) is False
+
+
+def test_several_objects_refused_in_a_row_give_the_target_a_rest(queue: DestinationQueue, clock: Clock) -> None:
+    entries = [waiting(f"{number}.dcm") for number in range(4)]
+    for entry in entries:
+        queue.add(entry)
+    for entry in entries[:3]:
+        assert not queue.resting
+        assert refuse(queue, entry) is False
+    assert queue.resting
+    assert queue.pairs(128) == []
+    clock.now += 1.0
+    assert not queue.resting
+
+
+def test_refused_contexts_say_nothing_about_the_targets_health(queue: DestinationQueue) -> None:
+    for number in range(5):
+        queue.add(waiting(f"{number}.dcm"))
+        queue.refused(queue.take([CT]), "context", of_target=False)
+    assert not queue.resting
+
+
+def test_a_target_that_is_back_gets_at_once_what_it_refused_while_sick(queue: DestinationQueue) -> None:
+    victims = [waiting(f"{number}.dcm") for number in range(3)]
+    for victim in victims:
+        queue.add(victim)
+        refuse(queue, victim)
+    assert queue.take([CT]) is None
+    confirm_one(queue, "9.dcm")
+    assert {queue.take([CT]) for _ in victims} == set(victims)
+
+
+def test_the_rest_of_a_target_grows_and_is_capped(queue: DestinationQueue, clock: Clock) -> None:
+    rests = []
+    for _ in range(12):
+        queue.target_failed("down")
+        rests.append(queue.figures().retry_in)
+        clock.now += rests[-1]
+    assert rests[0] < 1.0
+    assert max(rests) <= 30.0
+    assert min(rests[-3:]) > 20.0
+
+
+def test_figures_name_the_oldest_and_the_trouble(queue: DestinationQueue) -> None:
+    queue.add(waiting("1.dcm"))
+    queue.target_failed("connection refused")
+    figures = queue.figures()
+    assert (figures.waiting, figures.trouble) == (1, "connection refused")
+    assert figures.oldest.startswith("2026-01-01")
