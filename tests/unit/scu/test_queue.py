@@ -200,3 +200,13 @@ def test_figures_name_the_oldest_and_the_trouble(queue: DestinationQueue) -> Non
     figures = queue.figures()
     assert (figures.waiting, figures.trouble) == (1, "connection refused")
     assert figures.oldest.startswith("2026-01-01")
+
+
+def test_a_new_arrival_under_a_name_that_is_just_being_settled_is_queued(queue: DestinationQueue) -> None:
+    old = waiting("1.dcm")
+    new = Waiting(OLD, "1.dcm", 1, "another arrival", CT, ("target",), old.received)
+    queue.add(old)
+    assert queue.take([CT]) is old
+    queue.add(new)
+    queue.confirmed(old)
+    assert queue.take([CT]) is new

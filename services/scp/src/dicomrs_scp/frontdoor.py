@@ -97,13 +97,16 @@ class FrontDoor:
             for key, _ in self._selector.select(timeout):
                 sock = key.fileobj
                 assert isinstance(sock, socket.socket)
-                if sock is self._wake:
-                    self._wake.recv(4096)
-                elif isinstance(key.data, _Pending):
-                    self._read(key.data)
-                else:
-                    self._accept(sock, key.data)
+                self._serve(sock, key.data)
             self._drop_silent()
+
+    def _serve(self, sock: socket.socket, data: "_Pending | str | None") -> None:
+        if isinstance(data, _Pending):
+            self._read(data)
+        elif data is None:
+            sock.recv(4096)  # woken
+        else:
+            self._accept(sock, data)
 
     def _accept(self, listener: socket.socket, receiver: str) -> None:
         try:
@@ -151,7 +154,12 @@ class FrontDoor:
     def _hand_over(self, pending: _Pending) -> None:
         self._forget(pending)
         pending.sock.setblocking(True)
-        self._admit(pending.receiver, pending.sock, pending.address, bytes(pending.data))
+        try:
+            self._admit(pending.receiver, pending.sock, pending.address, bytes(pending.data))
+        except Exception:
+            # Out of threads or memory: this connection is lost, the door stays open.
+            logger.exception("association not started", receiver=pending.receiver, address=pending.address)
+            pending.sock.close()
 
     def _forget(self, pending: _Pending) -> None:
         del self._pending[pending.sock]

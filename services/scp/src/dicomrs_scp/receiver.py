@@ -13,7 +13,8 @@ from dicomrs.spool.fs import FileSystem
 from dicomrs.spool.inbox import Inbox
 from dicomrs.spool.layout import LOCKS
 from dicomrs.spool.part import Origin
-from dicomrs.spool.proof import prepare_root
+from dicomrs.spool.proof import VolumeError, prepare_root
+from dicomrs.spool.space import is_full
 from dicomrs_scp.association import AcceptedAssociation, Ending, Tally
 from dicomrs_scp.frontdoor import FrontDoor
 from dicomrs_scp.listening import listen
@@ -66,7 +67,11 @@ class RunningReceiver:
             self._lock = fs.lock(f"{root}/{LOCKS}/scp", wait=False)
         except BlockingIOError:
             raise BusyError(f"another receiving service has {root}; waiting until it has gone") from None
-        self.inbox = Inbox(fs, root, route.spec.storage.reserve.bytes_of)
+        try:
+            self.inbox = Inbox(fs, root, route.spec.storage.reserve.bytes_of)
+        except OSError as error:
+            fs.close(self._lock)
+            raise VolumeError(f"{root}: {error.strerror}; check the disk", full=is_full(error)) from error
 
     @property
     def listening(self) -> bool:

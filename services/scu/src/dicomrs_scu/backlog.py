@@ -158,8 +158,9 @@ class Backlog:
             self._commit(study, [event for _, event in results])
             for stored, _ in results:
                 if outlook(stored.arrival, named_for(self.route, stored), study.ledger).complete:
-                    self.outbox.remove(stored)
+                    # Before the name is free: a new arrival may take it at once, and must be seen as new.
                     study.present.pop(stored.name, None)
+                    self.outbox.remove(stored)
                     study.ledger.forget(stored.arrival)
 
     def _commit(self, study: OpenStudy, events: list[Event]) -> None:
@@ -220,8 +221,8 @@ class Backlog:
 
     def _damaged(self, study: OpenStudy, folder: str, name: str, reason: str) -> None:
         with study.mutex:
-            self.outbox.move_damaged(folder, name, reason)
             waiting = study.present.pop(name, None)
+            self.outbox.move_damaged(folder, name, reason)
         if waiting is not None:
             self._dequeue(waiting)
         logger.error("object damaged on disk, moved to _DAMAGED", study=study.key, reason=reason)

@@ -39,6 +39,8 @@ class DestinationQueue:
         self._clock = clock
         self._changed = threading.Condition()
         self._folders: list[str] = []  # sorted: oldest study first
+        # Keyed by arrival, not by file name: a name can be free again and taken by a new arrival before the queue
+        # has heard that the old one is settled.
         self._entries: dict[str, dict[str, Waiting]] = {}  # all that waits, also in flight and refused
         self._ready: dict[str, dict[str, Waiting]] = {}  # what may be taken
         self._refused: dict[str, tuple[Waiting, Tries]] = {}  # by arrival
@@ -57,10 +59,10 @@ class DestinationQueue:
                 entries = self._entries[waiting.folder] = {}
                 self._ready[waiting.folder] = {}
                 insort(self._folders, waiting.folder)
-            if waiting.name in entries:
+            if waiting.arrival in entries:
                 return
-            entries[waiting.name] = waiting
-            self._ready[waiting.folder][waiting.name] = waiting
+            entries[waiting.arrival] = waiting
+            self._ready[waiting.folder][waiting.arrival] = waiting
             self._changed.notify()
 
     def discard(self, waiting: Waiting) -> None:
@@ -94,7 +96,7 @@ class DestinationQueue:
         with self._changed:
             for waiting in self._candidates(self._clock()):
                 if waiting.pair in accepted:
-                    self._ready[waiting.folder].pop(waiting.name, None)
+                    self._ready[waiting.folder].pop(waiting.arrival, None)
                     self._in_flight.add(waiting.arrival)
                     return waiting
             return None
@@ -150,8 +152,8 @@ class DestinationQueue:
         """It was not tried after all."""
         with self._changed:
             self._in_flight.discard(waiting.arrival)
-            if waiting.name in self._entries.get(waiting.folder, {}) and waiting.arrival not in self._refused:
-                self._ready[waiting.folder][waiting.name] = waiting
+            if waiting.arrival in self._entries.get(waiting.folder, {}) and waiting.arrival not in self._refused:
+                self._ready[waiting.folder][waiting.arrival] = waiting
 
     def target_failed(self, why: str) -> None:
         """The destination cannot be sent to for now: back off from it."""
@@ -190,8 +192,8 @@ class DestinationQueue:
         entries = self._entries.get(waiting.folder)
         if entries is None:
             return
-        entries.pop(waiting.name, None)
-        self._ready[waiting.folder].pop(waiting.name, None)
+        entries.pop(waiting.arrival, None)
+        self._ready[waiting.folder].pop(waiting.arrival, None)
         if not entries:
             del self._entries[waiting.folder], self._ready[waiting.folder]
             self._folders.remove(waiting.folder)
@@ -209,5 +211,5 @@ class DestinationQueue:
     def _is_first(self, waiting: Waiting) -> bool:
         if waiting.number == 1:
             return True
-        entries = self._entries[waiting.folder]
-        return not any(name in entries for name in waiting.earlier_names())
+        earlier = set(waiting.earlier_names())
+        return not any(entry.name in earlier for entry in self._entries[waiting.folder].values())

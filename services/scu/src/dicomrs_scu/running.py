@@ -21,7 +21,7 @@ from dicomrs_scu.queue import DestinationQueue
 from dicomrs_scu.retention import retire_old
 from dicomrs_scu.sender import Sender
 
-HINT_SECONDS: Final = 0.02
+HINT_SECONDS: Final = 0.025
 BEAT_SECONDS: Final = 1.0
 RESCAN_SECONDS: Final = 60.0
 RETIRE_SECONDS: Final = 3600.0
