@@ -45,5 +45,5 @@ clean: ## remove what make made
 
 .venv/.done: uv.lock pyproject.toml core/pyproject.toml wire/pyproject.toml services/scp/pyproject.toml \
              services/scu/pyproject.toml cli/pyproject.toml $(filter .make/uv,$(UV))
-	$(UV) sync --locked --all-packages
+	$(UV) sync --system-certs --locked --all-packages # hospitals inspect TLS with certificates of their own
 	@touch $@

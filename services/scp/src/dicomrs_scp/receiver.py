@@ -120,7 +120,12 @@ class RunningReceiver:
                 sock.send(encode_reject(_TRANSIENT, _PRESENTATION, _LOCAL_LIMIT))
             sock.close()
             return
-        thread.start()
+        try:
+            thread.start()
+        except RuntimeError:  # the system allows no more threads
+            with self._mutex:
+                self._threads.discard(thread)
+            raise
 
     def _run(self, sock: socket.socket, address: str, request: bytes) -> None:
         try:
