@@ -8,14 +8,16 @@ one change, as on every journalling file system.
 
 import errno
 import os
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 from typing import TypeAlias
 
 from dicomrs.spool.fs import APPEND, CREATE, Data
 
-Choose: TypeAlias = Callable[[str, int], int]  # (what it is about, number of choices) -> one of range(number)
+# (+name, -name or content, number of choices) -> which one; 0: nothing that was not synced survives.
+Choose: TypeAlias = Callable[[str, int], int]
 
 
 def _error(kind: type[OSError], number: int, path: str) -> OSError:
@@ -51,6 +53,8 @@ class Disk:
         self.pending: list[Change] = []
         self.descriptors = count(3)
         self.changes = 0  # to tell whether anything happened
+        self._open: dict[int, set[str]] = defaultdict(set)  # folder -> names with a pending change
+        self._open_since = 0
 
     def change(self, *edits: Edit) -> None:
         """Change names; not durable yet."""
@@ -80,16 +84,23 @@ class Disk:
         for folder, name, node in change:
             _edit(folder.durable, name, node)
 
-    def certain(self, folder: Folder) -> dict[str, Node]:
+    def certain(self, folder: Folder) -> Mapping[str, Node]:
         """The names that every power cut leaves as they are."""
-        open_names = {name for change in self.pending for where, name, _ in change if where is folder}
-        return {name: node for name, node in folder.durable.items() if name not in open_names}
+        if self._open_since != self.changes:
+            self._open_since, self._open = self.changes, defaultdict(set)
+            for change in self.pending:
+                for where, name, _ in change:
+                    self._open[id(where)].add(name)
+        if id(folder) not in self._open:
+            return folder.durable
+        return {name: node for name, node in folder.durable.items() if name not in self._open[id(folder)]}
 
     def power_cut(self, choose: Choose) -> None:
         """Keep what is durable, and of the rest what `choose` keeps."""
         self.changes += 1
         for change in self.pending:
-            if choose("names come" if change[-1][2] else "names go", 2):
+            _, name, node = change[-1]
+            if choose(f"+{name}" if node else f"-{name}", 2):
                 self._persist(change)
         self.pending = []
         for node in self.walk(self.root, durable=True):
@@ -112,7 +123,9 @@ class Disk:
     def find(self, path: str) -> Node:
         """The file or folder at a path."""
         node: Node = self.root
-        for name in path.strip("/").split("/"):
+        for name in path.split("/"):
+            if not name:
+                continue
             if not isinstance(node, Folder):
                 raise _error(NotADirectoryError, errno.ENOTDIR, path)
             if name not in node.entries:
@@ -122,7 +135,7 @@ class Disk:
 
     def folder(self, path: str) -> Folder:
         """The folder at a path."""
-        node = self.find(path) if path.strip("/") else self.root
+        node = self.find(path)
         if not isinstance(node, Folder):
             raise _error(NotADirectoryError, errno.ENOTDIR, path)
         return node

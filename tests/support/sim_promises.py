@@ -69,11 +69,16 @@ def _certain_objects(disk: Disk, folder: Folder) -> Iterator[tuple[str, Found]]:
 
 def check_durable(world: "World") -> None:
     """Every acknowledged object survives any power cut, unless it was delivered with receipts."""
+    if not world.receptions:
+        return
     spool = _certain_spool(world.disk)
-    kept = []
+    kept: list[Found] = []
     for folder in study_folders(spool):
-        _check_whole(world.disk, folder)
-        kept += [found for _, found in _certain_objects(world.disk, folder)]
+        study = _check_whole(world.disk, folder)
+        found = [found for _, found in _certain_objects(world.disk, folder)]
+        if not all(study.encode() in each.data.split(b"|") for each in found):
+            raise Violation(f"the folder of {study} holds an object of another study")
+        kept += found
     quarantined = set(_quarantined(world.disk, spool))
     for reception in world.receptions:
         if not reception.acknowledged or reception.excused:
@@ -92,10 +97,12 @@ def _answers(found: "Found | Delivery", reception: "Reception") -> bool:
 
 def _gone(world: "World", reception: "Reception") -> bool:
     """Whether it left the disk after it was delivered everywhere."""
-    return all(
-        any(_answers(delivery, reception) and delivery.arrival in world.left for delivery in world.targets.get(name, []))
-        for name in _required(world, reception) or world.targets
-    )
+    reached = {
+        name
+        for name, deliveries in world.targets.items()
+        if any(_answers(delivery, reception) and delivery.arrival in world.left for delivery in deliveries)
+    }
+    return bool(reached) and reached >= set(_required(world, reception))
 
 
 def _required(world: "World", reception: "Reception") -> list[str]:
@@ -103,10 +110,13 @@ def _required(world: "World", reception: "Reception") -> list[str]:
     return [name for name, since in world.route.items() if since <= reception.began]
 
 
-def _check_whole(disk: Disk, folder: Folder) -> None:
+def _check_whole(disk: Disk, folder: Folder) -> str:
+    """The study of a folder that the root holds whatever happens: that must be true of its metadata and receipts."""
     entries = disk.certain(folder)
-    if not _study(_certain_content(entries, METADATA)) or not isinstance(entries.get(RECEIPTS), File):
+    study = _study(_certain_content(entries, METADATA))
+    if not study or not isinstance(entries.get(RECEIPTS), File):
         raise Violation("a study folder in the root is not whole")
+    return study
 
 
 @lru_cache(maxsize=1024)

@@ -48,6 +48,7 @@ class Scheduler:
 
     def __init__(self, before_call: Callable[[str, str], None]) -> None:
         self.time = 0
+        self.failed = False
         self.current: Actor | None = None
         self.trace: deque[str] = deque(maxlen=400)
         self._before_call = before_call
@@ -102,10 +103,10 @@ class Scheduler:
         before = self.time
         actor.budget = calls
         self._hand_to(actor)
-        if self._failure is not None:
-            raise self._failure
-        if actor.error is not None:
-            raise actor.error
+        failure = self._failure or actor.error
+        if failure is not None:
+            self.failed = True
+            raise failure
         return self.time - before
 
     def _hand_to(self, actor: Actor) -> None:

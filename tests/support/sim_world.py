@@ -20,9 +20,10 @@ from dicomrs.spool.fs import READ, FileSystem
 from dicomrs.spool.inbox import Inbox, Outcome
 from dicomrs.spool.outbox import Outbox, Stored
 from dicomrs.spool.outlook import outlook
-from dicomrs.spool.part import Origin
-from dicomrs.spool.proof import prepare_root
+from dicomrs.spool.part import Origin, RefusedError
+from dicomrs.spool.proof import VolumeError, prepare_root
 from dicomrs.spool.receipts import Event, Kind, Ledger
+from dicomrs.spool.record import NotOursError
 from support import sim_promises as promises
 from support.sim_disk import Choose, Disk, SimFileSystem
 from support.sim_schedule import FOREVER, Actor, Process, Scheduler
@@ -197,17 +198,17 @@ class World:
     def _send(
         self, outbox: Outbox, stored: Stored, ledger: Ledger, behind: set[tuple[str, str]]
     ) -> Iterator[Event]:
-        """Send to every destination that waits; behind: (stem, destination) where an earlier arrival is parked."""
+        """Send to every destination that waits; behind: (UID, destination) where an earlier arrival is parked."""
         view = outlook(stored.arrival, self.route, ledger)
         for destination in view.parked:
-            behind.add((stored.stem, destination))
+            behind.add((stored.head.sop_instance, destination))
             if destination not in self.refusing:
                 yield stored.event(Kind.RELEASED, destination, who="a person")
         for destination in view.waiting:
-            if (stored.stem, destination) in behind:
+            if (stored.head.sop_instance, destination) in behind:
                 continue
             if destination in self.refusing:
-                behind.add((stored.stem, destination))
+                behind.add((stored.head.sop_instance, destination))
                 yield stored.event(Kind.PARKED, destination, status="A900")
                 continue
             fd = outbox.fs.open(outbox.path(stored), READ)
@@ -221,12 +222,11 @@ class World:
 
     def _settle(self, outbox: Outbox, ledger: Ledger, events: list[Event], group: list[Stored]) -> None:
         """Whether an object is complete is asked when its receipts count, so that a changed route is not missed."""
-        complete = (stored for stored in group if outlook(stored.arrival, self.route, ledger).complete)
         if events:
             self._idle = False
-            outbox.settle(ledger, events, complete)
-        else:  # the unlink was lost with the power, or the scu died before it, or its destinations are named no more
-            for stored in complete:
+            ledger.commit(events)
+        for stored in group:  # without events: an unlink was lost with the power, or the scu died before it
+            if outlook(stored.arrival, self.route, ledger).complete:
                 self._idle = False
                 outbox.remove(stored)
 
@@ -267,7 +267,7 @@ class World:
         """
         try:
             return self.scheduler.run(actor, calls)
-        except Exception as error:
+        except (promises.Violation, OSError, RefusedError, VolumeError, NotOursError) as error:
             trace = "\n".join(self.scheduler.trace)
             raise promises.Violation(f"{type(error).__name__}: {error}\n{trace}") from error
 

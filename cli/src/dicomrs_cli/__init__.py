@@ -1,0 +1,1 @@
+"""The `dicomrs` command. The only package that may import the services."""

@@ -92,7 +92,11 @@ def test_a_refused_object_whose_time_has_come_is_not_starved_by_new_ones(queue: 
     queue.add(bad)
     refuse(queue, bad)
     clock.now += 10.0
-    queue.add(waiting("2.dcm"))
+    second = waiting("2.dcm")
+    queue.add(second)
+    queue.add(waiting("3.dcm"))
+    assert queue.take([CT]) is second  # it tells whether the target or the object is to blame
+    queue.confirmed(second)
     assert queue.take([CT]) is bad
 
 

@@ -74,6 +74,7 @@ class StudyFolders:
         self._workspace = workspace
         self._known: dict[str, str] = {}  # StudyInstanceUID -> folder that this process may use
         self._seen: dict[str, str] = {}  # folder -> StudyInstanceUID, whoever made it
+        self._retired = 0
         self._mutex = threading.Lock()
         self._numbers = count(1)
 
@@ -93,6 +94,17 @@ class StudyFolders:
             self._sync_root()
             self._known[header.study] = name
             return name
+
+    def renew(self, retired: int) -> None:
+        """Look at the disk again if folders were retired meanwhile: the name of one may be another folder's now.
+
+        retired: how many ever were; the caller holds the lock that keeps it so.
+        """
+        with self._mutex:
+            if retired != self._retired:
+                self._retired = retired
+                self._known.clear()
+                self._seen.clear()
 
     def forget(self, study: str) -> None:
         """The folder was not where it should be: look again at the next arrival."""

@@ -135,11 +135,11 @@ class OsFileSystem:
 
 
 @contextmanager
-def locked(fs: FileSystem, path: str, *, shared: bool = False) -> Iterator[None]:
-    """Hold a lock for the length of a with block."""
+def locked(fs: FileSystem, path: str, *, shared: bool = False) -> Iterator[int]:
+    """Hold a lock for the length of a with block; yields the descriptor of its file."""
     fd = fs.lock(path, shared=shared)
     try:
-        yield
+        yield fd
     finally:
         fs.close(fd)
 

@@ -7,6 +7,7 @@ and only then answer 0000. One Inbox serves all associations of a process that r
 import json
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -22,7 +23,6 @@ from dicomrs.spool.layout import LOCKS, QUARANTINE, file_stem, reason_name, stud
 from dicomrs.spool.part import Origin, Part, RefusedError
 from dicomrs.spool.placing import place, same_dataset
 from dicomrs.spool.receipts import Kind, read_events
-from dicomrs.spool.record import read_head_of
 from dicomrs.spool.space import is_full
 from dicomrs.spool.workspace import Workspace
 
@@ -124,7 +124,8 @@ class Inbox:
             reason = missing_pixels(header, part.sop_class, part.transfer_syntax)
             received = datetime.now().astimezone()
             part.seal(header, received)
-            with locked(self.fs, f"{self.root}/{LOCKS}/retire", shared=True):
+            with locked(self.fs, f"{self.root}/{LOCKS}/retire", shared=True) as retired:
+                self._folders.renew(self.fs.size(retired))
                 return self._arrive(part, header, received, reason)
         except FolderSyncError as error:
             self._broken = (
@@ -161,33 +162,42 @@ class Inbox:
 
     def _waits(self, part: Part, folder: str, name: str) -> bool:
         """Whether the newest waiting arrival is this very object, with no receipt and not refused anywhere."""
-        if not same_dataset(self.fs, part.path, f"{folder}/{name}"):
+        waiting = same_dataset(self.fs, part.fd, f"{folder}/{name}")
+        if waiting is None:
             return False
-        arrival = read_head_of(self.fs, f"{folder}/{name}").record.arrival
         settled = {
             event.arrival for event in read_events(self.fs, folder) if event.kind in (Kind.DELIVERED, Kind.PARKED)
         }
-        return arrival not in settled
+        return waiting.record.arrival not in settled
 
     def _quarantine(self, part: Part, study: str, stem: str, reason: str, received: datetime) -> tuple[str, int]:
         parent = make_folder(self.fs, self.root, QUARANTINE)
         folder = make_folder(self.fs, parent, study)
-        name, number, new = place(
-            self.fs, part.path, folder, stem, lambda name: same_dataset(self.fs, part.path, f"{folder}/{name}")
-        )
-        if new:
-            note = {
-                "reason": reason,
-                "since": received.isoformat(timespec="milliseconds"),
-                "sopInstanceUID": part.sop_instance,
-                "sopClassUID": part.sop_class,
-                "transferSyntaxUID": part.transfer_syntax,
-                "callingAeTitle": part.origin.calling,
-                "address": part.origin.address,
-            }
-            put_file(self.fs, f"{folder}/{reason_name(name)}", json.dumps(note, indent=1).encode())
-            sync_folder(self.fs, folder)
+
+        def is_repeat(name: str) -> bool:
+            return same_dataset(self.fs, part.fd, f"{folder}/{name}") is not None
+
+        name, number, _ = place(self.fs, part.path, folder, stem, is_repeat)
+        note = {
+            "reason": reason,
+            "since": received.isoformat(timespec="milliseconds"),
+            "sopInstanceUID": part.sop_instance,
+            "sopClassUID": part.sop_class,
+            "transferSyntaxUID": part.transfer_syntax,
+            "callingAeTitle": part.origin.calling,
+            "address": part.origin.address,
+        }
+        self._explain(f"{folder}/{reason_name(name)}", f"{part.path}.reason", json.dumps(note, indent=1).encode())
+        sync_folder(self.fs, folder)
         return name, number
+
+    def _explain(self, path: str, draft: str, note: bytes) -> None:
+        """Put the reason beside an object if it has none: whoever placed it may have died before doing so."""
+        if not self.fs.exists(path):
+            put_file(self.fs, draft, note)
+            with suppress(FileExistsError):
+                self.fs.link(draft, path)
+            self.fs.unlink(draft)
 
 
 def _check_identity(part: Part, header: Header) -> None:

@@ -7,7 +7,6 @@ next start.
 
 import errno
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -29,6 +28,7 @@ from dicomrs.spool.layout import (
 from dicomrs.spool.placing import newest_number
 from dicomrs.spool.receipts import Event, Kind, Ledger, event_now
 from dicomrs.spool.record import Head, NotOursError, read_head_of
+from dicomrs.spool.workspace import throw_away
 
 _REMOVABLE: Final = (METADATA, RECEIPTS, CONFLICTS)
 
@@ -113,16 +113,6 @@ class Outbox:
         """Where the object is."""
         return f"{self.root}/{stored.folder}/{stored.name}"
 
-    def settle(self, ledger: Ledger, events: list[Event], done: Iterable[Stored]) -> None:
-        """Make receipts durable, and only then remove the objects that they complete.
-
-        Raises:
-            OSError: nothing was removed.
-        """
-        ledger.commit(events)
-        for stored in done:
-            self.remove(stored)
-
     def remove(self, stored: Stored) -> None:
         """Unlink an object whose receipts are durable, after checking that the name still holds that arrival."""
         try:
@@ -157,18 +147,18 @@ class Outbox:
     def retire(self, folder: str) -> bool:
         """Remove a study folder in which nothing waits; False if there is anything in it that must stay.
 
-        Holds off every arrival meanwhile, so that none can land in a folder that is going.
+        Holds off every arrival meanwhile, so that none can land in a folder that is going. The folder goes whole: an
+        object that a power cut brings back comes back with its receipts, or not at all.
         """
         path = f"{self.root}/{folder}"
-        with locked(self.fs, f"{self.root}/{LOCKS}/retire"):
+        with locked(self.fs, f"{self.root}/{LOCKS}/retire") as retired:
             names = self.fs.listdir(path)
             if any(name not in _REMOVABLE and not name.startswith(f"{METADATA}.") for name in names):
                 return False
             if any(self._holds(kept, folder) for kept in (QUARANTINE, DAMAGED)):
                 return False
-            for name in names:
-                self.fs.unlink(f"{path}/{name}")
-            self.fs.rmdir(path)
+            self.fs.pwrite(retired, b".", self.fs.size(retired))  # one for each: receivers see that there was another
+            throw_away(self.fs, self.root, path)
         return True
 
     def _holds(self, kept: str, folder: str) -> bool:

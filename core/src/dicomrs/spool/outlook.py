@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from dicomrs.spool.receipts import Event, Kind, Ledger
+from dicomrs.spool.receipts import Event, History, Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Outlook:
         return not (self.waiting or self.parked or self.held or self.complete)
 
 
-def outlook(arrival: str, named: Iterable[str], ledger: Ledger) -> Outlook:
+def outlook(arrival: str, named: Iterable[str], ledger: History) -> Outlook:
     """named: the destinations that the route names for this object now.
 
     An object is complete when every one of them has confirmed it. Where the route names none (any more), it is

@@ -95,9 +95,12 @@ class Part:
         self._fs.fsync(self.fd)
 
     def drop(self) -> None:
-        """Close the file and remove its name under .incoming; an arrival keeps its own name in the study folder."""
+        """Close the file and remove its name under .incoming; an arrival keeps its own name in the study folder.
+
+        A name that cannot be removed is no failure: the next process to start removes it.
+        """
         if self.fd >= 0:
             fd, self.fd = self.fd, -1
             self._fs.close(fd)
-            with contextlib.suppress(FileNotFoundError):
+            with contextlib.suppress(OSError):
                 self._fs.unlink(self.path)

@@ -6,7 +6,7 @@ from typing import Final
 
 from dicomrs.spool.fs import CREATE, READ, FileSystem, sync_folder
 from dicomrs.spool.layout import CONFLICTS, object_name, parse_object_name
-from dicomrs.spool.record import NotOursError, read_head
+from dicomrs.spool.record import Head, NotOursError, read_head
 
 _CHUNK: Final = 1024 * 1024
 
@@ -67,34 +67,32 @@ def _mark_several(fs: FileSystem, folder: str) -> None:
     sync_folder(fs, folder)
 
 
-def same_dataset(fs: FileSystem, first: str, second: str) -> bool:
-    """Whether two spooled files hold the same dataset in the same transfer syntax, byte for byte.
+def same_dataset(fs: FileSystem, one: int, path: str) -> Head | None:
+    """The head of the file at a path, if it holds what an open spooled file holds; None if it does not.
+
+    That is the same dataset in the same transfer syntax, byte for byte.
 
     Raises:
-        FileNotFoundError: one of them is gone.
+        FileNotFoundError: there is no such file.
     """
-    one = fs.open(first, READ)
+    other = fs.open(path, READ)
     try:
-        other = fs.open(second, READ)
-        try:
-            return _same(fs, one, other)
-        except NotOursError:
-            return False
-        finally:
-            fs.close(other)
+        return _same(fs, one, other)
+    except NotOursError:
+        return None
     finally:
-        fs.close(one)
+        fs.close(other)
 
 
-def _same(fs: FileSystem, one: int, other: int) -> bool:
+def _same(fs: FileSystem, one: int, other: int) -> Head | None:
     a, b = read_head(fs, one), read_head(fs, other)
     if a.transfer_syntax != b.transfer_syntax or a.record.digest != b.record.digest:
-        return False
+        return None
     if fs.size(one) - a.start != fs.size(other) - b.start:
-        return False
+        return None
     offset = 0
     while chunk := fs.pread(one, _CHUNK, a.start + offset):
         if chunk != fs.pread(other, _CHUNK, b.start + offset):
-            return False
+            return None
         offset += len(chunk)
-    return True
+    return b

@@ -4,7 +4,7 @@ import contextlib
 import os
 import uuid
 
-from dicomrs.spool.fs import FileSystem, put_file
+from dicomrs.spool.fs import FileSystem, locked, put_file
 from dicomrs.spool.layout import CONTROL, DAMAGED, HINTS, INCOMING, LOCKS, QUARANTINE, STATUS
 from dicomrs.spool.space import is_full
 
@@ -29,7 +29,8 @@ def prepare_root(fs: FileSystem, root: str) -> None:
             with contextlib.suppress(FileExistsError):
                 fs.mkdir(f"{root}/{name}")
         fs.fsync_dir(root)
-        _try(fs, f"{root}/{INCOMING}", f"proof-{uuid.uuid4().hex}")
+        with locked(fs, f"{root}/{LOCKS}/workspaces"):  # a process that starts sweeps what it takes for left behind
+            _try(fs, f"{root}/{INCOMING}", f"proof-{uuid.uuid4().hex}")
     except OSError as error:
         if is_full(error):
             message = f"{root}: the volume is full ({error.strerror}); free some space on it"

@@ -76,24 +76,15 @@ def read_events(fs: FileSystem, folder: str) -> list[Event]:
         fs.close(fd)
 
 
-class Ledger:
-    """The receipts of one study for scu, the only writer: the state of every arrival at every destination."""
+class History:
+    """How every arrival of a study stands at every destination: the sum of its events."""
 
-    def __init__(self, fs: FileSystem, folder: str) -> None:
-        """Make what the file says durable before believing it: a process that died may have left lines unsynced."""
-        self._fs = fs
-        self._path = f"{folder}/{RECEIPTS}"
+    def __init__(self, events: Iterable[Event] = ()) -> None:
         self._state: dict[str, dict[str, Event]] = {}  # arrival -> destination -> what happened last
         self._delivered: set[str] = set()
         self._digests: dict[str, tuple[str, str]] = {}  # SOP Instance UID -> arrival and digest last delivered
         self._counts: Counter[tuple[str, Kind]] = Counter()
-        fd = fs.open(self._path, APPEND)
-        try:
-            fs.fsync(fd)
-            sync_folder(fs, folder)
-            self._apply(parse_events(fs.pread(fd, fs.size(fd), 0)))
-        finally:
-            fs.close(fd)
+        self._apply(events)
 
     def _apply(self, events: Iterable[Event]) -> None:
         for event in events:
@@ -123,6 +114,23 @@ class Ledger:
     def counts(self) -> Counter[tuple[str, Kind]]:
         """How many events of each kind there were at each destination."""
         return self._counts
+
+
+class Ledger(History):
+    """The receipts of one study for scu, the only writer."""
+
+    def __init__(self, fs: FileSystem, folder: str) -> None:
+        """Make what the file says durable before believing it: a process that died may have left lines unsynced."""
+        super().__init__()
+        self._fs = fs
+        self._path = f"{folder}/{RECEIPTS}"
+        fd = fs.open(self._path, APPEND)
+        try:
+            fs.fsync(fd)
+            sync_folder(fs, folder)
+            self._apply(parse_events(fs.pread(fd, fs.size(fd), 0)))
+        finally:
+            fs.close(fd)
 
     def forget(self, arrival: str) -> None:
         """Keep no longer in memory how an arrival stands that has left the disk."""

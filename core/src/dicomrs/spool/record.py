@@ -60,7 +60,7 @@ class Record:
         """
         try:
             record = cls(**json.loads(data))
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, RecursionError) as error:
             raise NotOursError("the record of the arrival is damaged or missing") from error
         if record.format != FORMAT:
             raise NotOursError(f"the record has format {record.format}; this version reads {FORMAT}")

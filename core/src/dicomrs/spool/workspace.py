@@ -8,7 +8,7 @@ import contextlib
 import uuid
 from typing import Final
 
-from dicomrs.spool.fs import FileSystem, locked
+from dicomrs.spool.fs import FileSystem, locked, sync_folder
 from dicomrs.spool.layout import INCOMING, LOCKS
 
 _LOCK: Final = ".lock"
@@ -31,6 +31,21 @@ class Workspace:
     def close(self) -> None:
         """Give the folder up; the next process to start removes it."""
         self._fs.close(self._lock)
+
+
+def throw_away(fs: FileSystem, root: str, path: str) -> None:
+    """Remove a folder whole: it leaves its place at once and durably.
+
+    What a crash leaves of it, the next process to start removes.
+
+    Raises:
+        OSError: the volume refuses.
+    """
+    with locked(fs, f"{root}/{LOCKS}/workspaces"):
+        gone = f"{root}/{INCOMING}/{uuid.uuid4().hex}"
+        fs.rename(path, gone)
+        sync_folder(fs, root)
+        _remove_tree(fs, gone)
 
 
 def _remove_if_dead(fs: FileSystem, path: str) -> None:

@@ -107,7 +107,7 @@ class AcceptedAssociation:
         self._origin = origin
         self._contexts = contexts
         self._fragment = fragment_size(peer_max_pdu)
-        self._reader = PduReader(sock, own_max_pdu)
+        self._reader = PduReader(sock, own_max_pdu, quick=True)
         self._message: _Message | None = None
         self._stop = False
         self.tally = Tally()

@@ -95,13 +95,15 @@ class Backlog:
                 self._take_in(study, folder, name)
 
     def _open(self, folder: str) -> OpenStudy:
-        described = self.outbox.study(folder)
-        metadata = dict(described.metadata) if described else self.outbox.rebuilt_metadata(folder) or {}
-        key = study_key(metadata.get("studyInstanceUID", folder))
-        study = OpenStudy(key, metadata, self.outbox.ledger(folder))
+        """The study of a folder, opened once however many threads ask for it."""
         with self._mutex:
-            self._studies[folder] = study
-        return study
+            study = self._studies.get(folder)
+            if study is None:
+                described = self.outbox.study(folder)
+                metadata = dict(described.metadata) if described else self.outbox.rebuilt_metadata(folder) or {}
+                key = study_key(metadata.get("studyInstanceUID", folder))
+                study = self._studies[folder] = OpenStudy(key, metadata, self.outbox.ledger(folder))
+            return study
 
     def _forget_gone(self, study: OpenStudy, found: set[str]) -> None:
         for name, waiting in list(study.present.items()):
@@ -180,7 +182,11 @@ class Backlog:
         Raises:
             OSError: that could not be written down.
         """
-        self.note(waiting, [event_now(Kind.PARKED, waiting.arrival, destination, why=why)])
+        try:
+            event = self.outbox.stored(waiting.folder, waiting.name).event(Kind.PARKED, destination, why=why)
+        except NotOursError:  # its head is damaged; the receipt need not wait for the rescan that finds out
+            event = event_now(Kind.PARKED, waiting.arrival, destination, why=why)
+        self.note(waiting, [event])
         logger.warning("object parked", destination=destination, study=self.key_of(waiting.folder), reason=why)
 
     def release(self, request: Release) -> int:

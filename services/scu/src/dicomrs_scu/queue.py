@@ -8,7 +8,7 @@ a target that is sick parks nothing.
 
 import threading
 from bisect import insort
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
@@ -47,7 +47,7 @@ class DestinationQueue:
         self._in_flight: set[str] = set()
         self._confirmed = 0
         self._failures = 0
-        self._refused_in_row = 0
+        self._refused_in_row: set[str] = set()  # arrivals, since the last confirmation
         self._retry_at = 0.0
         self._trouble = ""
 
@@ -113,7 +113,8 @@ class DestinationQueue:
         """The destination has it. Objects that were refused while the target was sick may go again at once."""
         with self._changed:
             self._confirmed += 1
-            self._failures = self._refused_in_row = 0
+            self._failures = 0
+            self._refused_in_row.clear()
             self._retry_at, self._trouble = 0.0, ""
             self._discard(waiting)
             for _, tries in self._refused.values():
@@ -137,14 +138,15 @@ class DestinationQueue:
             if tries.last_counted:
                 tries.counted += 1
                 tries.first = tries.first or now
-                self._refused_in_row = 0
+                self._refused_in_row.clear()
             over = self.park.over.seconds
             if tries.counted >= self.park.tries and now - tries.first >= over:
                 tries.due = now + 60.0  # should parking fail, it is tried again
                 return True
             tries.due = now + delay(tries.attempts, OBJECT_FIRST, max(over / max(1, self.park.tries - 1), 0.05))
-            self._refused_in_row += of_target
-            if self._refused_in_row >= _SICK_AFTER:
+            if of_target:
+                self._refused_in_row.add(waiting.arrival)
+            if len(self._refused_in_row) >= _SICK_AFTER:
                 self._target_failed(f"it refuses everything: {why}", now)
             return False
 
@@ -199,11 +201,26 @@ class DestinationQueue:
             self._folders.remove(waiting.folder)
 
     def _candidates(self, now: float) -> Iterator[Waiting]:
-        """What may be taken now, in order: first what was refused and has waited its time, so that it never starves."""
-        for waiting, tries in self._refused.values():
-            if tries.due <= now and waiting.arrival not in self._in_flight and self._is_first(waiting):
-                yield waiting
-        for folder in self._folders:
+        """What may be taken now, in order: first what was refused and has waited its time, so that it never starves.
+
+        After a refusal, though, what has not been refused yet, of other studies first: it tells whether the target or
+        the object is to blame, and many objects that the target will never take must not use up all its good moments.
+        """
+        due = (
+            waiting
+            for waiting, tries in self._refused.values()
+            if tries.due <= now and waiting.arrival not in self._in_flight and self._is_first(waiting)
+        )
+        if not self._refused_in_row:
+            yield from due
+            yield from self._fresh(self._folders)
+            return
+        suspects = {waiting.folder for waiting, _ in self._refused.values()}
+        yield from self._fresh(sorted(self._folders, key=suspects.__contains__))
+        yield from due
+
+    def _fresh(self, folders: Iterable[str]) -> Iterator[Waiting]:
+        for folder in folders:
             for waiting in self._ready[folder].values():
                 if waiting.arrival not in self._refused and self._is_first(waiting):
                     yield waiting

@@ -1,0 +1,357 @@
+"""How a spool stands, for `dicomrs status` and the dashboard: read from the disk, without a lock and without writing.
+
+The services go on meanwhile, so that a survey is a view and no proof: an object may leave while it is being looked at.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Final
+
+from dicomrs.heartbeat import read_heartbeat
+from dicomrs.route import ClinicRoute, Facts, destinations_for
+from dicomrs.spool.fs import FileSystem, read_all
+from dicomrs.spool.layout import DAMAGED, QUARANTINE, parse_object_name, reason_name, study_key
+from dicomrs.spool.outbox import Outbox, Stored
+from dicomrs.spool.outlook import Outlook, outlook
+from dicomrs.spool.receipts import History, Kind, read_events
+from dicomrs.spool.record import NotOursError
+
+ALIVE: Final = timedelta(seconds=10)
+"""A service whose last heartbeat is older than this is not running, or hangs."""
+SERVICES: Final = ("scp", "scu")
+
+
+class StudyState(StrEnum):
+    """What a study needs, the most urgent first."""
+
+    PARKED = "parked"  # a destination will not take some of it: a person must look
+    HELD = "held"  # some of it is not to be sent until a person says so
+    WAITING = "waiting"
+    NO_DESTINATION = "no destination"
+    DAMAGED = "damaged"
+    QUARANTINED = "quarantined"  # all that came of it has no pixels
+    DELIVERED = "delivered"
+    EMPTY = "empty"
+
+
+@dataclass(frozen=True, slots=True)
+class Stuck:
+    """So many objects that are parked or held at a destination for one reason."""
+
+    kind: Kind
+    why: str
+    objects: int
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """So many objects by how they stand at one destination; stuck: why those do that are parked or held."""
+
+    destination: str
+    delivered: int
+    waiting: int
+    parked: int
+    held: int
+    stuck: tuple[Stuck, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StudyView:
+    """One study folder. Texts are a scanner's, as they came: escape them when they are shown.
+
+    key: the study's name in logs; first_arrival, oldest: ISO 8601, the oldest being on disk still ("": none is);
+    on_disk: objects in the folder; gone: those that were delivered and have left it; no_destination: of those on disk,
+    the ones that no destination wants; conflict: other bytes came under one SOP Instance UID.
+    """
+
+    folder: str
+    key: str
+    patient_name: str
+    patient_id: str
+    modality: str
+    description: str
+    study_date: str
+    first_arrival: str
+    oldest: str
+    on_disk: int
+    gone: int
+    no_destination: int
+    quarantined: int
+    damaged: int
+    conflict: bool
+    standings: tuple[Standing, ...]
+
+    @property
+    def state(self) -> StudyState:
+        """The most urgent of all that is true of it."""
+        found = {
+            StudyState.PARKED: any(standing.parked for standing in self.standings),
+            StudyState.HELD: any(standing.held for standing in self.standings),
+            StudyState.WAITING: self.on_disk > self.no_destination,
+            StudyState.NO_DESTINATION: self.no_destination,
+            StudyState.DAMAGED: self.damaged,
+            StudyState.DELIVERED: self.gone,
+            StudyState.QUARANTINED: self.quarantined,
+        }
+        return next((state for state, true in found.items() if true), StudyState.EMPTY)
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceView:
+    """scp or scu by its last heartbeat; at: ISO 8601, "" if there is none; trouble: why it does not do its work."""
+
+    name: str
+    alive: bool
+    at: str
+    trouble: str
+    figures: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class DestinationView:
+    """A destination over all studies.
+
+    trouble, retry_in (seconds), refused (objects refused before that will be tried again) and suspended are what scu
+    says of it, and empty while it does not run.
+    """
+
+    name: str
+    delivered: int
+    waiting: int
+    parked: int
+    held: int
+    stuck: tuple[Stuck, ...]
+    trouble: str
+    retry_in: float
+    refused: int
+    suspended: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """An object in quarantine or among the damaged."""
+
+    folder: str
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """One root at a moment; studies: oldest first."""
+
+    root: str
+    at: datetime
+    studies: tuple[StudyView, ...]
+    destinations: tuple[DestinationView, ...]
+    services: tuple[ServiceView, ...]
+    quarantined: tuple[SetAside, ...]
+    damaged: tuple[SetAside, ...]
+
+    @property
+    def on_disk(self) -> int:
+        """Objects in study folders."""
+        return sum(study.on_disk for study in self.studies)
+
+    @property
+    def no_destination(self) -> int:
+        """Objects that no destination wants."""
+        return sum(study.no_destination for study in self.studies)
+
+
+def survey(fs: FileSystem, root: str, route: ClinicRoute | None, now: datetime | None = None) -> Survey:
+    """Look at a root.
+
+    Args:
+        fs: the file system.
+        root: the folder of the spool.
+        route: the one that the root belongs to. None: a study's destinations are those that its receipts name.
+        now: with time zone; the present moment if it is left out.
+
+    Raises:
+        OSError: the root cannot be read.
+    """
+    moment = now or datetime.now().astimezone()
+    outbox = Outbox(fs, root)
+    quarantined, damaged = _set_aside(fs, root, QUARANTINE), _set_aside(fs, root, DAMAGED)
+    aside = (Counter(one.folder for one in quarantined), Counter(one.folder for one in damaged))
+    views = (_study(outbox, route, folder, aside[0][folder], aside[1][folder]) for folder in outbox.folders())
+    studies = tuple(view for view in views if view is not None)
+    services = tuple(_service(root, name, moment) for name in SERVICES)
+    names = [destination.name for destination in route.spec.destinations] if route else []
+    destinations = _destinations(names, studies, next(one for one in services if one.name == "scu"))
+    return Survey(root, moment, studies, destinations, services, quarantined, damaged)
+
+
+@dataclass(slots=True)
+class _Count:
+    """What is counted while the objects of a study are looked at."""
+
+    on_disk: int = 0
+    no_destination: int = 0
+    unreadable: int = 0
+    oldest: str = ""
+
+
+def _study(outbox: Outbox, route: ClinicRoute | None, folder: str, quarantined: int, damaged: int) -> StudyView | None:
+    try:
+        names = outbox.names(folder)  # before the receipts: what leaves in between is in those, and so not forgotten
+        events = read_events(outbox.fs, f"{outbox.root}/{folder}")
+    except FileNotFoundError:
+        return None
+    described = outbox.study(folder)
+    metadata = (described.metadata if described else outbox.rebuilt_metadata(folder)) or {}
+    history = History(events)
+    count, present = _Count(), set()
+    tallies: Counter[tuple[str, str]] = Counter()  # destination and what
+    stuck: Counter[tuple[str, Kind, str]] = Counter()
+    for name in names:
+        try:
+            stored = outbox.stored(folder, name)
+        except FileNotFoundError:
+            continue
+        except NotOursError:
+            count.unreadable += 1  # scu will move it to the damaged
+            continue
+        view = outlook(stored.arrival, _named(route, stored, history), history)
+        present.add(stored.arrival)
+        count.on_disk += 1
+        count.no_destination += route is not None and view.no_destination
+        count.oldest = min(filter(None, (count.oldest, stored.head.record.received)), default="")
+        _tally(view, tallies, stuck)
+    delivered = {
+        destination: number for (destination, kind), number in history.counts().items() if kind is Kind.DELIVERED
+    }
+    gone = {event.arrival for event in events if event.kind is Kind.DELIVERED} - present
+    return StudyView(
+        folder=folder,
+        key=study_key(_text(metadata, "studyInstanceUID") or folder),
+        patient_name=_text(metadata, "patientName"),
+        patient_id=_text(metadata, "patientID"),
+        modality=_text(metadata, "modality"),
+        description=_text(metadata, "studyDescription"),
+        study_date=_text(metadata, "studyDate"),
+        first_arrival=_text(metadata, "firstArrival"),
+        oldest=count.oldest,
+        on_disk=count.on_disk,
+        gone=len(gone),
+        no_destination=count.no_destination,
+        quarantined=quarantined,
+        damaged=damaged + count.unreadable,
+        conflict=bool(metadata.get("conflict")),
+        standings=_standings(delivered, tallies, stuck),
+    )
+
+
+def _named(route: ClinicRoute | None, stored: Stored, history: History) -> tuple[str, ...]:
+    """The destinations that an object is for, as far as they are known."""
+    if route is None:
+        return tuple(dict.fromkeys(destination for destination, _ in history.counts() if destination))
+    record = stored.head.record
+    return destinations_for(
+        route, Facts(record.modality, record.calling, record.called, record.station, stored.head.sop_class)
+    )
+
+
+def _tally(view: Outlook, tallies: Counter[tuple[str, str]], stuck: Counter[tuple[str, Kind, str]]) -> None:
+    tallies.update((destination, "waiting") for destination in view.waiting)
+    for what, events in (("parked", view.parked), ("held", view.held)):
+        for destination, event in events.items():
+            tallies[destination, what] += 1
+            stuck[destination, event.kind, event.why or event.status] += 1
+
+
+def _standings(
+    delivered: Mapping[str, int], tallies: Counter[tuple[str, str]], stuck: Counter[tuple[str, Kind, str]]
+) -> tuple[Standing, ...]:
+    names = dict.fromkeys((*delivered, *(destination for destination, _ in tallies)))
+    return tuple(
+        Standing(
+            name,
+            delivered.get(name, 0),
+            tallies[name, "waiting"],
+            tallies[name, "parked"],
+            tallies[name, "held"],
+            tuple(Stuck(kind, why, number) for (where, kind, why), number in stuck.items() if where == name),
+        )
+        for name in names
+    )
+
+
+def _destinations(names: Iterable[str], studies: Iterable[StudyView], scu: ServiceView) -> tuple[DestinationView, ...]:
+    """Those of the route, and any other that scu or a receipt knows."""
+    standings = [standing for study in studies for standing in study.standings]
+    told = scu.figures.get("destinations") if scu.alive else None
+    told = told if isinstance(told, dict) else {}
+    known = dict.fromkeys((*names, *told, *(standing.destination for standing in standings)))
+    return tuple(
+        _destination(name, [one for one in standings if one.destination == name], told.get(name)) for name in known
+    )
+
+
+def _destination(name: str, standings: list[Standing], told: object) -> DestinationView:
+    figures = told if isinstance(told, dict) else {}
+    stuck: Counter[tuple[Kind, str]] = Counter()
+    for standing in standings:
+        for one in standing.stuck:
+            stuck[one.kind, one.why] += one.objects
+    return DestinationView(
+        name=name,
+        delivered=sum(standing.delivered for standing in standings),
+        waiting=sum(standing.waiting for standing in standings),
+        parked=sum(standing.parked for standing in standings),
+        held=sum(standing.held for standing in standings),
+        stuck=tuple(Stuck(kind, why, number) for (kind, why), number in stuck.items()),
+        trouble=_text(figures, "trouble"),
+        retry_in=_number(figures, "retry_in"),
+        refused=int(_number(figures, "refused")),
+        suspended=figures.get("suspended") is True,
+    )
+
+
+def _service(root: str, name: str, now: datetime) -> ServiceView:
+    figures = read_heartbeat(root, name)
+    at = _text(figures, "at")
+    try:
+        alive = now - datetime.fromisoformat(at).astimezone() <= ALIVE
+    except ValueError:
+        alive = False
+    return ServiceView(name, alive, at, _text(figures, "trouble"), figures)
+
+
+def _set_aside(fs: FileSystem, root: str, where: str) -> tuple[SetAside, ...]:
+    found = []
+    for folder in _names(fs, f"{root}/{where}"):
+        path = f"{root}/{where}/{folder}"
+        objects = [name for name in _names(fs, path) if parse_object_name(name)]
+        found += [SetAside(folder, name, _reason(fs, f"{path}/{reason_name(name)}")) for name in objects]
+    return tuple(found)
+
+
+def _names(fs: FileSystem, path: str) -> list[str]:
+    try:
+        return sorted(fs.listdir(path))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def _reason(fs: FileSystem, path: str) -> str:
+    try:
+        note = json.loads(read_all(fs, path))
+    except (OSError, ValueError):
+        return ""
+    return _text(note, "reason") if isinstance(note, dict) else ""
+
+
+def _text(fields: Mapping[str, Any], name: str) -> str:
+    value = fields.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _number(fields: Mapping[str, Any], name: str) -> float:
+    value = fields.get(name)
+    return float(value) if isinstance(value, int | float) else 0.0

@@ -1,0 +1,115 @@
+"""What all tests share: peers that may be missing, a router that is always ended, and its logs when a test fails."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.processes import PACKAGES, find_program
+from support.router import Router
+from support.tap import Tap, taps
+
+_MISSING = pytest.StashKey[dict[str, list[str]]]()
+_ROUTERS = pytest.StashKey[list[Router]]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--require-peers", action="store_true", help="a test whose real peer is not installed fails (for CI)"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[_MISSING] = {}
+    config.stash[_ROUTERS] = []
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip, or fail, what needs a program that is not here, and remember it for the end."""
+    wanted = [program for marker in item.iter_markers("peer") for program in marker.args]
+    missing = [program for program in wanted if find_program(program) is None]
+    if not missing:
+        return
+    item.config.stash[_MISSING][item.nodeid] = missing
+    reason = f"not installed: {', '.join(_with_package(program) for program in missing)}"
+    if item.config.getoption("--require-peers"):
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
+
+
+def _with_package(program: str) -> str:
+    return f"{program} (apt-get install {PACKAGES[program]})"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Every test that did not run for want of a peer, by name."""
+    missing = config.stash[_MISSING]
+    if not missing:
+        return
+    terminalreporter.section("tests that need programs which are not installed")
+    for nodeid, programs in missing.items():
+        terminalreporter.line(f"{nodeid}: {', '.join(_with_package(program) for program in programs)}")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[Any]:
+    report = yield
+    if report.failed:
+        for router in item.config.stash[_ROUTERS]:
+            report.sections.extend(router.story())
+    return report
+
+
+RouterMaker = Callable[..., Router]
+
+
+def _routers(config: pytest.Config, folders: Callable[[], Path]) -> Iterator[RouterMaker]:
+    with ExitStack() as ending:
+
+        def make(*routes: dict[str, Any], start: bool = True) -> Router:
+            router = Router(folders(), *routes)
+            config.stash[_ROUTERS].append(router)
+            ending.callback(config.stash[_ROUTERS].remove, router)
+            ending.callback(router.close)
+            if start:
+                router.start()
+            return router
+
+        yield make
+
+
+@pytest.fixture
+def make_router(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RouterMaker]:
+    """Make routers of routes; they are ended with the test."""
+    yield from _routers(request.config, lambda: tmp_path_factory.mktemp("router"))
+
+
+@pytest.fixture(scope="module")
+def make_shared_router(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RouterMaker]:
+    """Make routers that the tests of a module share."""
+    yield from _routers(request.config, lambda: tmp_path_factory.mktemp("router"))
+
+
+@pytest.fixture
+def tap() -> Iterator[Tap]:
+    """A target that keeps what it gets."""
+    with taps(1) as (made,):
+        yield made
+
+
+@pytest.fixture(scope="module")
+def shared_tap() -> Iterator[Tap]:
+    """The same, for the tests of a module."""
+    with taps(1) as (made,):
+        yield made
+
+
+@pytest.fixture
+def two_taps() -> Iterator[list[Tap]]:
+    """Two targets."""
+    with taps(2) as made:
+        yield made
