@@ -18,7 +18,7 @@ demo: .venv/.done ## the main job on loopback: scanner -> router -> target, with
 
 ##@ Develop
 test: .venv/.done ## all tests; those whose real peer is not installed are listed at the end
-	$(BIN)/pytest
+	$(BIN)/pytest $(OPTIONS)
 
 check: lint types imports test ## all that CI runs
 
@@ -41,7 +41,6 @@ clean: ## remove what make made
 
 .make/uv: tools/bootstrap_uv.py
 	python3 tools/bootstrap_uv.py $@
-	@touch -h $@
 
 .venv/.done: uv.lock pyproject.toml core/pyproject.toml wire/pyproject.toml services/scp/pyproject.toml \
              services/scu/pyproject.toml cli/pyproject.toml $(filter .make/uv,$(UV))

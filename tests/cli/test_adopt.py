@@ -1,10 +1,15 @@
 """adopt: what an older version left on disk joins the spool, and nothing is lost on the way."""
 
+import errno
 import json
+from pathlib import Path
 
 import pytest
 
 from dicomrs.exits import Exit
+from dicomrs.spool.fs import OsFileSystem
+from dicomrs.spool.inbox import Inbox
+from dicomrs_cli.adoption import Fate, adopt_file
 from support.filled_spool import FilledSpool
 from support.objects import image, instance, part10, series, write_files
 from support.router import destination, route
@@ -57,7 +62,7 @@ def test_what_is_no_whole_object_stays_and_is_named(root, old, manifest, dicomrs
     assert not whole.exists()
     assert f"left {cut}: " in shown.output
     assert f"left {garbage}: no DICOM file" in shown.output
-    assert len(SpoolView(root).waiting()) == 1
+    assert len([path for path in SpoolView(root).waiting() if path.parent != old]) == 1
 
 
 def test_a_folder_in_which_nothing_is_left_goes(tmp_path, root, manifest, dicomrs):
@@ -136,3 +141,28 @@ def test_a_root_that_cannot_be_used_is_named(tmp_path, dicomrs, write_manifest):
     shown = dicomrs("adopt", manifest, tmp_path / "old", "--route", "hospital-a")
     assert shown.exit_code == Exit.ROOT
     assert "cannot carry a spool" in shown.stderr
+
+
+class NothingIsRemoved(OsFileSystem):
+    """A file system on which old files cannot be removed, as those of another user."""
+
+    def __init__(self, kept: Path) -> None:
+        self._kept = kept
+
+    def unlink(self, path: str) -> None:
+        if Path(path).parent == self._kept:
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        super().unlink(path)
+
+
+def test_an_original_that_cannot_be_removed_is_named_though_it_is_queued(tmp_path, root):
+    (original,) = write_files(tmp_path / "old", series(1))
+    FilledSpool(root)
+    inbox = Inbox(NothingIsRemoved(original.parent), str(root), lambda _: 0)
+    try:
+        found = adopt_file(inbox, original, "DICOMRS")
+    finally:
+        inbox.close()
+    assert (found.fate, found.reason) == (Fate.LEFT, "it is queued now, but cannot be removed here: Permission denied")
+    assert original.exists()
+    assert len(SpoolView(root).waiting()) == 1

@@ -2,15 +2,17 @@
 
 from pathlib import Path
 
+import pydicom
 import pytest
 
 from dicomrs.dataset import Header
 from dicomrs.exits import Exit
-from dicomrs_cli.part10 import DicomFile, NotPart10Error, UnfitError, read_dicom_file
+from dicomrs_cli.part10 import DicomFile, NotPart10Error, UnfitError, find_files, read_dicom_file
 from dicomrs_cli.sending import groups, send_files
-from support.objects import CT, EXPLICIT, Instance, image, instance, package_files, part10, series, write_files
+from support.objects import CT, EXPLICIT, Instance, image, instance, part10, series, write_files
 from support.processes import LOOPBACK, free_port
 from support.router import route
+from support.tap import Act
 
 
 def dicom_file(sop_class: str, transfer_syntax: str = EXPLICIT) -> DicomFile:
@@ -53,8 +55,6 @@ def test_what_is_refused_is_named_and_the_exit_code_says_so(tmp_path, make_route
 def test_a_broken_association_costs_the_object_in_hand_only(tmp_path, tap):
     files = [read_dicom_file(path) for path in write_files(tmp_path / "files", series(4))]
     poison = files[1].sop_instance
-    from support.tap import Act  # noqa: PLC0415
-
     tap.answer = lambda received: Act.ABORT if received.uid == poison else 0
     answers = send_files(LOOPBACK, tap.port, files, calling="ME", called="YOU")
     assert [answer.accepted for answer in answers] == [True, False, True, True]
@@ -127,7 +127,7 @@ def test_what_cannot_be_sent_is_told_apart(content, error, tmp_path):
 
 def test_no_file_of_the_package_makes_reading_fail_otherwise():
     read = 0
-    for path in package_files():
+    for path in find_files([Path(pydicom.__file__).parent / "data" / "test_files"]):
         try:
             read_dicom_file(path)
         except (NotPart10Error, UnfitError):

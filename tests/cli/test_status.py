@@ -1,6 +1,7 @@
 """status: what has come, what waits and why, read from a spool that no service touches."""
 
 import json
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -74,8 +75,10 @@ def test_quarantine_and_what_no_destination_wants_are_shown(spool, dicomrs, writ
 
 
 def test_a_hostile_name_moves_no_cursor_and_is_no_markup(spool, manifest, dicomrs):
-    hostile = b"[red]Evil^\x1b[2J\x07\x9b31m\nName[/red]"
-    spool.receive(*series(1, patient_name=hostile, patient_id="\x1b]0;title\x07"))
+    name, identity = b"[red]Evil^\x1b[2J\x07\x9b31m\nName[/]", b"\x1b]0;title\x07"
+    (harmless,) = series(1, patient_name=b"N" * len(name), patient_id="I" * len(identity))
+    dataset = harmless.dataset.replace(b"N" * len(name), name).replace(b"I" * len(identity), identity)
+    spool.receive(replace(harmless, dataset=dataset))
     shown = dicomrs("status", manifest).output
     assert "[red]Evil^�[2J�" in shown
     assert not any(sign in shown for sign in "\x1b\x07\x9b")

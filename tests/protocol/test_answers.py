@@ -63,7 +63,10 @@ def test_warnings_are_successes_with_a_note(router, spool, tap):
 def test_permanent_refusals_park_at_once_and_no_other(router, spool, tap):
     objects = series(8)
     refusals = {
-        objects[1].uid: (comment(0xA900, "not mine"), "A900 failure: the dataset does not match its SOP class (not mine)"),
+        objects[1].uid: (
+            comment(0xA900, "not mine"),
+            "A900 failure: the dataset does not match its SOP class (not mine)",
+        ),
         objects[3].uid: (0xA9FF, "A9FF"),
         objects[4].uid: (0x0122, "0122"),
         objects[6].uid: (0x0124, "0124"),

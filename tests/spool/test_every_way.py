@@ -6,8 +6,9 @@ DICOMRS_LONG=1 pauses two actors at once.
 import os
 
 import pytest
-from support.sim_scenarios import SCENARIOS
+
 from support.sim_explore import explore
+from support.sim_scenarios import SCENARIOS
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS.values(), ids=SCENARIOS)

@@ -9,7 +9,8 @@ from typing import Any
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
-from support.sim_explore import begin, do
+
+from support.sim_explore import begin
 from support.sim_world import RECEIVERS, SCU, World
 
 LONG = bool(os.environ.get("DICOMRS_LONG"))
@@ -24,7 +25,9 @@ CHANGE = [f"{what} {names}" for what in ("route", "refuse") for names in ("A", "
 TROUBLE = [*(f"kill {name}" for name in PROCESSES), "power cut"]
 REST = ["rest"]
 # A list is drawn from as often as it stands here.
-EVENTS = st.one_of(*(st.sampled_from(events) for events in (["get on"], BEGIN, BEGIN, ["get on"], CHANGE, TROUBLE, REST)))
+EVENTS = st.one_of(
+    *(st.sampled_from(events) for events in (["get on"], BEGIN, BEGIN, ["get on"], CHANGE, TROUBLE, REST))
+)
 
 
 class SpoolMachine(RuleBasedStateMachine):
@@ -34,7 +37,8 @@ class SpoolMachine(RuleBasedStateMachine):
         super().__init__()
         self.world = World("A", "B")
         self.world.__enter__()
-        do(self.world, *(f"start {name}" for name in PROCESSES))
+        self.world.start_missing()
+        self.world.finish()
 
     @rule(event=EVENTS, calls=st.sampled_from(CALLS), who=st.integers(0, 7), dice=st.randoms(use_true_random=False))
     def happens(self, event: str, calls: int, who: int, dice: Any) -> None:
@@ -70,7 +74,7 @@ class SpoolMachine(RuleBasedStateMachine):
 
 TestSpool = SpoolMachine.TestCase
 TestSpool.settings = settings(
-    max_examples=3000 if LONG else 150,
+    max_examples=3000 if LONG else 120,
     stateful_step_count=60,
     derandomize=not LONG,
     database=None,

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+
 from dicomrs.spool import folders, fs, inbox, outbox, outlook, part, placing, proof, receipts, workspace
 from support.mutation import changed
 from support.sim_explore import explore
-from support.sim_promises import Violation
+from support.sim_promises import BrokenPromiseError
 from support.sim_scenarios import SCENARIOS
 
 
@@ -54,6 +55,14 @@ NOT_WHOLE = "a study folder in the root is not whole"
 NO_RECEIPT = "leaves the disk without durable receipts"
 WRONG_LAST = "something newer was acknowledged"
 FAILED = "Error: "
+
+MAKE_IN_PLACE = """\
+    names = _candidates(study_folder_name(received, "7", "N"))
+    draft = next(path for name in names if not self._fs.exists(path := f"{self._root}/{name}"))
+    self._fs.mkdir(draft)"""
+ARRIVAL_BY_NAME = (
+    '__import__("dicomrs.spool.record").spool.record.read_head_of(self.fs, f"{folder}/{name}").record.arrival'
+)
 
 RULES = (
     # Arrival
@@ -117,10 +126,7 @@ RULES = (
     rule(
         "the receipts that count are of the file that was compared, whatever has its name now",
         inbox.Inbox._waits,
-        (
-            "waiting.record.arrival not in",
-            '__import__("dicomrs.spool.record").spool.record.read_head_of(self.fs, f"{folder}/{name}").record.arrival not in',
-        ),
+        ("waiting.record.arrival not in", f"{ARRIVAL_BY_NAME} not in"),
         seen_in=NAME_TAKEN,
         says=LOST,
     ),
@@ -156,12 +162,7 @@ RULES = (
     rule(
         "a study folder is made elsewhere and renamed into the root",
         folders.StudyFolders._make,
-        (
-            "    self._fs.mkdir(draft)",
-            "    names = _candidates(study_folder_name(received, '7', 'N'))\n"
-            "    draft = next(d for n in names if not self._fs.exists(d := f'{self._root}/{n}'))\n"
-            "    self._fs.mkdir(draft)",
-        ),
+        ("    self._fs.mkdir(draft)", MAKE_IN_PLACE),
         ('self._fs.rename(draft, f"{self._root}/{name}")', "name = draft.rpartition('/')[2]"),
         seen_in=COMES_AGAIN,
         says=NOT_WHOLE,
@@ -213,7 +214,10 @@ RULES = (
     rule(
         "a folder's parent is synced, whoever made it",
         fs.make_folder,
-        ("        fs.mkdir(path)\n    sync_folder(fs, parent)", "        fs.mkdir(path)\n            sync_folder(fs, parent)"),
+        (
+            "        fs.mkdir(path)\n    sync_folder(fs, parent)",
+            "        fs.mkdir(path)\n            sync_folder(fs, parent)",
+        ),
         seen_in=NO_PIXELS,
         says="not safe in the quarantine",
     ),
@@ -352,6 +356,6 @@ RULES = (
 
 @pytest.mark.parametrize("taken_out", RULES, ids=lambda rule: rule.name)
 def test_without_the_rule_a_promise_is_broken(taken_out):
-    with changed(taken_out.function, *taken_out.changes), pytest.raises(Violation) as found:
+    with changed(taken_out.function, *taken_out.changes), pytest.raises(BrokenPromiseError) as found:
         explore(SCENARIOS[taken_out.seen_in])
     assert taken_out.says in str(found.value)

@@ -1,8 +1,8 @@
 """A spool filled as scp and scu fill it, without running them."""
 
 import json
-from contextlib import contextmanager
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from dicomrs.spool.fs import OsFileSystem

@@ -2,17 +2,15 @@
 
 import struct
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from io import BytesIO
 from pathlib import Path
 
 import pydicom
-from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_dataset
-from pydicom.tag import Tag
 from pydicom.uid import generate_uid
 
 CT, MR = "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.4"
@@ -82,7 +80,7 @@ def image(
     study: str | None = None,
     series: str | None = None,
     number: int = 1,
-    patient_name: bytes = b"Tester^Test",
+    patient_name: str = "Tester^Test",
     patient_id: str = "T-1",
     modality: str = "CT",
     rows: int = 64,
@@ -102,9 +100,8 @@ def image(
     made.AccessionNumber, made.ReferringPhysicianName, made.StudyID = "A1", "", "1"
     made.Modality, made.Manufacturer, made.StationName = modality, "Tests", station
     made.StudyDescription = "Planning"
-    name = patient_name + b" " * (len(patient_name) % 2)
-    made[0x00100010] = RawDataElement(Tag(0x00100010), "PN", len(name), name, 0, False, True)
-    made.PatientID, made.PatientBirthDate, made.PatientSex = patient_id, "19700101", "O"
+    made.PatientName, made.PatientID = patient_name, patient_id
+    made.PatientBirthDate, made.PatientSex = "19700101", "O"
     made.KVP, made.SliceThickness, made.PatientPosition = "120", "1", "HFS"
     made.StudyInstanceUID = study or generate_uid()
     made.SeriesInstanceUID = series or generate_uid()
@@ -139,6 +136,19 @@ def series(count: int, **fields: object) -> list[Instance]:
     """A series of so many images of one study; fields: as of image()."""
     shared = {"study": generate_uid(), "series": generate_uid(), **fields}
     return [instance(image(number=number, **shared)) for number in range(1, count + 1)]
+
+
+def respelled(one: Instance, patient_name: bytes | None = None, patient_id: bytes | None = None) -> Instance:
+    """The same object with other bytes for name or ID, be they ever so wrong; only in Explicit VR Little Endian."""
+    assert one.transfer_syntax == EXPLICIT
+    dataset = one.dataset
+    for number, vr, value in ((0x0010, b"PN", patient_name), (0x0020, b"LO", patient_id)):
+        if value is not None:
+            padded = value + b" " * (len(value) % 2)
+            start = dataset.index(struct.pack("<HH", 0x0010, number) + vr) + 6
+            (length,) = struct.unpack_from("<H", dataset, start)
+            dataset = dataset[:start] + struct.pack("<H", len(padded)) + padded + dataset[start + 2 + length :]
+    return replace(one, dataset=dataset)
 
 
 def package_files() -> dict[str, Path]:

@@ -36,6 +36,11 @@ class Storescp:
         if self._child is not None:
             self._child.close()
 
+    def kill(self) -> None:
+        """As a power cut would."""
+        assert self._child is not None
+        self._child.kill()
+
     def files(self) -> list[Path]:
         """What it holds."""
         return [path for path in self.folder.iterdir() if path.is_file()]

@@ -157,7 +157,7 @@ def _torn(durable: bytes, data: bytes) -> list[bytes]:
     """What a power cut may leave of a file: first nothing of what was not synced, last all of it."""
     if durable == data:
         return [data]
-    same = len(os.path.commonprefix([durable, data]))
+    same = next((at for at, (old, new) in enumerate(zip(durable, data, strict=False)) if old != new), len(durable))
     middle = (same + len(data)) // 2
     return [durable, *(data[:cut] + durable[cut:] for cut in (middle, len(data) - 1)), data]
 

@@ -14,9 +14,9 @@ from itertools import count, permutations
 
 from dicomrs.spool.layout import CONFLICTS, METADATA, RECEIPTS, is_study_folder
 from support.sim_disk import Choose
-from support.sim_promises import Violation
+from support.sim_promises import BrokenPromiseError
 from support.sim_schedule import Actor
-from support.sim_world import RECEIVERS, SCU, Reception, World
+from support.sim_world import Reception, World
 
 
 @dataclass(frozen=True)
@@ -119,12 +119,14 @@ class Play:
     """One run of a scenario. state tells apart the moments at which an interruption makes a difference."""
 
     def __init__(self, scenario: Scenario, way: Way, cut: Choose | None) -> None:
-        """Raises Violation if a promise is broken."""
+        """Raises BrokenPromiseError if a promise is broken."""
         self.interrupted = False
         self.state: tuple[int, ...] = ()
         self.asked: list[tuple[str, int]] = []
         with World(*scenario.route) as world:
-            do(world, *(f"start {name}" for name in (*RECEIVERS, SCU)), *scenario.before)
+            world.start_missing()
+            world.finish()
+            do(world, *scenario.before)
             self._race(world, scenario.moment, way, cut)
             world.start_missing()
             do(world, *scenario.after)
@@ -167,7 +169,7 @@ def explore(scenario: Scenario, *, depth: int = 1) -> int:
         The number of plays.
 
     Raises:
-        Violation: with the way that leads to it.
+        BrokenPromiseError: with the way that leads to it.
     """
     orders = [scenario.race] if scenario.as_written else permutations(scenario.race)
     return sum(_explore(scenario, order, (), depth) for order in orders)
@@ -203,5 +205,5 @@ def _interrupt(scenario: Scenario, order: tuple[str, ...], pauses: tuple[int, ..
 def _play(scenario: Scenario, way: Way, cut: Choose | None = None) -> Play:
     try:
         return Play(scenario, way, cut)
-    except Violation as violation:
-        raise Violation(f"{scenario.name}: {way}\n{violation}") from violation
+    except BrokenPromiseError as violation:
+        raise BrokenPromiseError(f"{scenario.name}: {way}\n{violation}") from violation

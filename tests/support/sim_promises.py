@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from support.sim_world import Delivery, Reception, World
 
 
-class Violation(AssertionError):
+class BrokenPromiseError(AssertionError):
     """A promise is broken."""
 
 
@@ -67,6 +67,7 @@ def _certain_objects(disk: Disk, folder: Folder) -> Iterator[tuple[str, Found]]:
 
 # Durability: at any moment, whatever a power cut would take
 
+
 def check_durable(world: "World") -> None:
     """Every acknowledged object survives any power cut, unless it was delivered with receipts."""
     if not world.receptions:
@@ -77,7 +78,7 @@ def check_durable(world: "World") -> None:
         study = _check_whole(world.disk, folder)
         found = [found for _, found in _certain_objects(world.disk, folder)]
         if not all(study.encode() in each.data.split(b"|") for each in found):
-            raise Violation(f"the folder of {study} holds an object of another study")
+            raise BrokenPromiseError(f"the folder of {study} holds an object of another study")
         kept += found
     quarantined = set(_quarantined(world.disk, spool))
     for reception in world.receptions:
@@ -85,9 +86,9 @@ def check_durable(world: "World") -> None:
             continue
         if not reception.has_pixels:
             if (reception.uid, reception.data) not in quarantined:
-                raise Violation(f"{reception} is not safe in the quarantine with its reason")
+                raise BrokenPromiseError(f"{reception} is not safe in the quarantine with its reason")
         elif not any(_answers(found, reception) for found in kept) and not _gone(world, reception):
-            raise Violation(f"{reception} would not survive a power cut")
+            raise BrokenPromiseError(f"{reception} would not survive a power cut")
 
 
 def _answers(found: "Found | Delivery", reception: "Reception") -> bool:
@@ -115,7 +116,7 @@ def _check_whole(disk: Disk, folder: Folder) -> str:
     entries = disk.certain(folder)
     study = _study(_certain_content(entries, METADATA))
     if not study or not isinstance(entries.get(RECEIPTS), File):
-        raise Violation("a study folder in the root is not whole")
+        raise BrokenPromiseError("a study folder in the root is not whole")
     return study
 
 
@@ -138,6 +139,7 @@ def _quarantined(disk: Disk, spool: Mapping[str, Node]) -> Iterator[tuple[str, b
 
 # Departure
 
+
 def settled(world: "World") -> frozenset[str]:
     """Arrivals that some destination has confirmed or refused, as everybody can see now."""
     arrivals = set(world.left)
@@ -150,8 +152,10 @@ def settled(world: "World") -> frozenset[str]:
 
 def may_be_delivered(world: "World", delivery: "Delivery") -> None:
     """Only what was received completely, and may travel."""
-    if not any(r.complete and r.has_pixels and (r.uid, r.data) == (delivery.uid, delivery.data) for r in world.receptions):
-        raise Violation(f"{delivery} was never received")
+    if not any(
+        r.complete and r.has_pixels and (r.uid, r.data) == (delivery.uid, delivery.data) for r in world.receptions
+    ):
+        raise BrokenPromiseError(f"{delivery} was never received")
 
 
 def may_be_removed(world: "World", path: str) -> None:
@@ -167,7 +171,9 @@ def may_be_removed(world: "World", path: str) -> None:
     confirmed = {e.destination for e in durable if e.kind is Kind.DELIVERED and e.arrival == found.arrival}
     required = {d for r in world.receptions if r.arrival == found.arrival for d in _required(world, r)}
     if not confirmed or not required <= confirmed:
-        raise Violation(f"{found} leaves the disk without durable receipts of {required - confirmed or 'anybody'}")
+        raise BrokenPromiseError(
+            f"{found} leaves the disk without durable receipts of {required - confirmed or 'anybody'}"
+        )
     world.left.add(found.arrival)
 
 
@@ -181,26 +187,27 @@ def excuse(world: "World", node: Node) -> None:
 
 # Delivery and order: when all have finished
 
+
 def check_delivered(world: "World") -> None:
     """All that was acknowledged is where it belongs, the last version last, and nothing is stuck."""
     folders = study_folders(_spool(world.disk))
     studies = [_study(_certain_content(folder.entries, METADATA)) for folder in folders]
     if len(set(studies)) < len(studies):
-        raise Violation(f"a study has two folders: {studies}")
+        raise BrokenPromiseError(f"a study has two folders: {studies}")
     stuck = [name for folder in folders for name in folder.entries if parse_object_name(name)]
     if world.route and stuck:
-        raise Violation(f"{stuck} are stuck")
+        raise BrokenPromiseError(f"{stuck} are stuck")
     kept = [r for r in world.receptions if r.acknowledged and r.has_pixels and not r.excused]
     for reception in kept:
         for name in _required(world, reception):
             if not any(_answers(delivery, reception) for delivery in world.targets.get(name, [])):
-                raise Violation(f"{reception} never came to {name}")
+                raise BrokenPromiseError(f"{reception} never came to {name}")
     for name in world.route:
         for uid in {reception.uid for reception in kept}:
             last = next((d for d in reversed(world.targets.get(name, [])) if d.uid == uid), None)
             later = [r for r in kept if r.uid == uid and name in _required(world, r)]
             if last is not None and not any(_may_be_last(r, last, later) for r in world.receptions):
-                raise Violation(f"{name} has {last} last, but something newer was acknowledged")
+                raise BrokenPromiseError(f"{name} has {last} last, but something newer was acknowledged")
 
 
 def _may_be_last(reception: "Reception", last: "Delivery", others: "list[Reception]") -> bool:

@@ -1,4 +1,4 @@
-"""The scenarios that are played in every way. Actions are explained in sim_explore.py, names of objects in sim_world.py."""
+"""The scenarios that are played in every way: sim_explore.py explains actions, sim_world.py objects."""
 
 from support.sim_explore import Scenario
 
@@ -48,7 +48,9 @@ SCENARIOS = {
             after=("scu", "route A B"),
             route=("A", "B"),
         ),
-        Scenario("no destination is named, then one", before=(A1,), race=("scu", "R2 a1y"), after=("route A",), route=()),
+        Scenario(
+            "no destination is named, then one", before=(A1,), race=("scu", "R2 a1y"), after=("route A",), route=()
+        ),
         Scenario("it has no pixels", race=("R1 a1!",), after=("R2 a1!",)),
         Scenario("a study folder is removed while an object comes", before=(A1,), race=("scu retires", "R1 a2x")),
         Scenario(
@@ -56,6 +58,7 @@ SCENARIOS = {
             before=(A1, "scu retires"),
             race=("R2 b1x", "R1 a2x"),
             after=("R1 a3x", "R2 b2x"),
+            as_written=True,
         ),
         Scenario("a receiver starts while another receives", before=("kill R2",), race=("start R2", A1)),
         Scenario("two processes start at once", before=("kill R1", "kill R2"), race=("start R1", "start R2")),

@@ -9,7 +9,6 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import SimpleNamespace
-from typing import Any
 
 FOREVER = 1 << 30
 
@@ -86,9 +85,7 @@ class Scheduler:
 
     def runnable(self) -> list[Actor]:
         """Who could take a step."""
-        return [
-            actor for process in self._processes for actor in process.actors if not actor.done and actor.may_go()
-        ]
+        return [actor for process in self._processes for actor in process.actors if not actor.done and actor.may_go()]
 
     def unfinished(self) -> list[Actor]:
         """Who is not done yet, blocked or not."""

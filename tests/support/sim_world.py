@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from functools import partial
 from types import SimpleNamespace, TracebackType
 from typing import Self
@@ -34,7 +34,7 @@ SCU = "scu"
 GROUP = 2  # receipts that become durable together
 CT_IMAGE, EXPLICIT_LITTLE = "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.1.2.1"
 SCANNER = Origin("CT1", "DICOMRS", "192.0.2.1")
-NOON = datetime(2026, 1, 22, 12, tzinfo=timezone.utc)  # it is always noon: names of folders collide where they can
+NOON = datetime(2026, 1, 22, 12, tzinfo=UTC)  # it is always noon: names of folders collide where they can
 
 
 @dataclass(eq=False)
@@ -98,6 +98,7 @@ class World:
         self._idle = False
         self._receiving: dict[Actor, Reception] = {}
         self._ids = 0
+        self._proved = False
         self._seen: tuple[int, int] = (0, 0)
         self._patches = ExitStack()
         self.change_route(*route)
@@ -109,7 +110,9 @@ class World:
             self._patches.enter_context(patch(f"dicomrs.spool.{module}.threading", self.scheduler.threading()))
         return self
 
-    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.scheduler.close()
         self._patches.close()
 
@@ -123,14 +126,20 @@ class World:
     # What may happen
 
     def start(self, name: str) -> Actor:
-        """Start a process that does not run."""
+        """Start a process that does not run. It proves the volume, as the services do."""
+        self._proved = False
+        return self._start(name)
+
+    def _start(self, name: str) -> Actor:
         process = self._processes[name] = self.scheduler.start(name)
         fs = SimFileSystem(self.disk, self.scheduler.step, self.scheduler.wait)
         process.at_death = fs.die
-        return self.scheduler.spawn(f"{name} starts", process, partial(self._start, name, fs))
+        return self.scheduler.spawn(f"{name} starts", process, partial(self._come_up, name, fs))
 
-    def _start(self, name: str, fs: FileSystem) -> None:
-        prepare_root(fs, ROOT)
+    def _come_up(self, name: str, fs: FileSystem) -> None:
+        if not self._proved:
+            prepare_root(fs, ROOT)
+            self._proved = True
         if name == SCU:
             self._outbox = Outbox(fs, ROOT)
         else:
@@ -139,7 +148,9 @@ class World:
     def receive(self, receiver: str, reception: Reception) -> Actor:
         """A scanner begins to send."""
         actor = self.scheduler.spawn(
-            f"{receiver} {reception.data.decode()}", self._processes[receiver], partial(self._receive, receiver, reception)
+            f"{receiver} {reception.data.decode()}",
+            self._processes[receiver],
+            partial(self._receive, receiver, reception),
         )
         self._receiving[actor] = reception
         self.receptions.append(reception)
@@ -195,9 +206,7 @@ class World:
                 group, events = [], []
         self._settle(outbox, ledger, events, group)
 
-    def _send(
-        self, outbox: Outbox, stored: Stored, ledger: Ledger, behind: set[tuple[str, str]]
-    ) -> Iterator[Event]:
+    def _send(self, outbox: Outbox, stored: Stored, ledger: Ledger, behind: set[tuple[str, str]]) -> Iterator[Event]:
         """Send to every destination that waits; behind: (UID, destination) where an earlier arrival is parked."""
         view = outlook(stored.arrival, self.route, ledger)
         for destination in view.parked:
@@ -243,6 +252,7 @@ class World:
         """Everybody dies, and the disk keeps what `choose` keeps of what was not synced."""
         for name in (*RECEIVERS, SCU):
             self.kill(name)
+        self._proved = False
         self.disk.power_cut(choose)
         promises.check_durable(self)
 
@@ -263,17 +273,17 @@ class World:
         """Let an actor get on; return the calls that it made.
 
         Raises:
-            Violation: a promise is broken, or somebody failed for no reason.
+            BrokenPromiseError: a promise is broken, or somebody failed for no reason.
         """
         try:
             return self.scheduler.run(actor, calls)
-        except (promises.Violation, OSError, RefusedError, VolumeError, NotOursError) as error:
+        except (promises.BrokenPromiseError, OSError, RefusedError, VolumeError, NotOursError) as error:
             trace = "\n".join(self.scheduler.trace)
-            raise promises.Violation(f"{type(error).__name__}: {error}\n{trace}") from error
+            raise promises.BrokenPromiseError(f"{type(error).__name__}: {error}\n{trace}") from error
 
     def start_missing(self) -> list[Actor]:
-        """Start whoever does not run."""
-        return [self.start(name) for name in (*RECEIVERS, SCU) if name not in self._processes]
+        """Start whoever does not run. Only the first proves the volume: that saves time and changes nothing."""
+        return [self._start(name) for name in (*RECEIVERS, SCU) if name not in self._processes]
 
     def is_up(self, name: str) -> bool:
         return name in self._processes
@@ -284,7 +294,7 @@ class World:
             for actor in actors:
                 self.run(actor)
         if stuck := self.scheduler.unfinished():
-            raise promises.Violation(f"{[actor.name for actor in stuck]} wait for each other")
+            raise promises.BrokenPromiseError(f"{[actor.name for actor in stuck]} wait for each other")
 
     def come_to_rest(self) -> None:
         """Start whoever does not run, let all finish and the scu deliver until nothing is left to do; then look."""
@@ -297,7 +307,7 @@ class World:
             if self._idle:
                 break
         else:
-            raise promises.Violation("the scu never comes to rest")
+            raise promises.BrokenPromiseError("the scu never comes to rest")
         promises.check_durable(self)
         promises.check_delivered(self)
 

@@ -63,7 +63,7 @@ class Tap:
 
     def start(self) -> None:
         """Listen."""
-        ae = AE("TAP")
+        ae = AE("NOT_WHO_YOU_MEAN")
         ae.maximum_pdu_size = 1 << 17
         ae.maximum_associations = 50
         ae.network_timeout = ae.acse_timeout = ae.dimse_timeout = 60
@@ -88,6 +88,10 @@ class Tap:
         for association in associations:
             association.abort()
             association.join(30)
+
+    def wait_idle(self) -> None:
+        """Until no association is open: the next object needs a new one."""
+        eventually(lambda: not self._server.active_associations, "no association is open")
 
     def wait_stored(self, number: int, within: float = PATIENCE) -> list[Received]:
         """Until so many objects have been taken."""

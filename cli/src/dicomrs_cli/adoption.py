@@ -136,15 +136,20 @@ def _take_over(inbox: Inbox, file: DicomFile, called: str) -> Adopted:
         try:
             _copy(inbox, fd, file.start, part)
             after = os.fstat(fd)
-            if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+            changed = (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns)
+            if changed or part.length != file.length:
                 return Adopted(file.path, Fate.LEFT, "it is being written to: is the old version still running?")
             arrival = inbox.keep(part)
         finally:
             part.drop()
     finally:
         inbox.fs.close(fd)
-    inbox.fs.unlink(str(file.path))
-    return Adopted(file.path, _OUTCOMES[arrival.outcome], arrival.reason)
+    fate = _OUTCOMES[arrival.outcome]
+    try:
+        inbox.fs.unlink(str(file.path))
+    except OSError as error:
+        return Adopted(file.path, Fate.LEFT, f"it is {fate} now, but cannot be removed here: {error.strerror}")
+    return Adopted(file.path, fate, arrival.reason)
 
 
 def _copy(inbox: Inbox, fd: int, start: int, part: Part) -> None:
@@ -155,12 +160,10 @@ def _copy(inbox: Inbox, fd: int, start: int, part: Part) -> None:
             raise refusal(error, inbox.root) from error
 
 
-def remove_if_empty(path: Path) -> bool:
-    """Remove a folder in which nothing is left; False if something is."""
+def remove_if_empty(path: Path) -> None:
+    """Remove a folder in which nothing is left."""
     with suppress(OSError):
         path.rmdir()
-        return True
-    return False
 
 
 def _belongs_to_spool(fs: FileSystem, path: Path) -> str:

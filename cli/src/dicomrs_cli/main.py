@@ -9,6 +9,7 @@ from dicomrs_cli.commands.adopt import adopt
 from dicomrs_cli.commands.demo import demo
 from dicomrs_cli.commands.echo import echo
 from dicomrs_cli.commands.import_env import import_env
+from dicomrs_cli.commands.release import release
 from dicomrs_cli.commands.send import send
 from dicomrs_cli.commands.status import status
 from dicomrs_cli.commands.up import up
@@ -49,6 +50,7 @@ def dicomrs(
     dicomrs up a.yaml                 # run it
     dicomrs echo a.yaml               # do the router and its targets answer?
     dicomrs status a.yaml             # what has come, what waits, and why
+    dicomrs release a.yaml ...        # have what was refused tried again
     ```
 
     Exit codes, of all commands:
@@ -64,5 +66,5 @@ def dicomrs(
     """
 
 
-for _command in (up, validate, import_env, status, echo, send, adopt, demo):
+for _command in (up, validate, import_env, status, release, echo, send, adopt, demo):
     app.command()(_command)

@@ -23,8 +23,12 @@ def _escape_controls(_logger: Any, _name: str, fields: EventDict) -> EventDict:
 
 def configure(service: str, level: str = "INFO") -> None:
     """Have structlog and the standard library's loggers (pynetdicom's too) write the same lines to standard error."""
+
+    def name_service(_logger: Any, _name: str, fields: EventDict) -> EventDict:
+        return {"service": service, **fields}
+
     shared: list[Processor] = [
-        structlog.contextvars.merge_contextvars,
+        name_service,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=False),
         structlog.processors.format_exc_info,
@@ -52,8 +56,6 @@ def configure(service: str, level: str = "INFO") -> None:
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
-    structlog.contextvars.clear_contextvars()
-    structlog.contextvars.bind_contextvars(service=service)
 
 
 def get_logger() -> structlog.stdlib.BoundLogger:

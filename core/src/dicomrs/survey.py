@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from dicomrs.heartbeat import read_heartbeat
-from dicomrs.route import ClinicRoute, Facts, destinations_for
+from dicomrs.route import ClinicRoute, destinations_for
 from dicomrs.spool.fs import FileSystem, read_all
 from dicomrs.spool.layout import DAMAGED, QUARANTINE, parse_object_name, reason_name, study_key
 from dicomrs.spool.outbox import Outbox, Stored
@@ -251,10 +251,7 @@ def _named(route: ClinicRoute | None, stored: Stored, history: History) -> tuple
     """The destinations that an object is for, as far as they are known."""
     if route is None:
         return tuple(dict.fromkeys(destination for destination, _ in history.counts() if destination))
-    record = stored.head.record
-    return destinations_for(
-        route, Facts(record.modality, record.calling, record.called, record.station, stored.head.sop_class)
-    )
+    return destinations_for(route, stored.facts)
 
 
 def _tally(view: Outlook, tallies: Counter[tuple[str, str]], stuck: Counter[tuple[str, Kind, str]]) -> None:

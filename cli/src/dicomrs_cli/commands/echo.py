@@ -16,13 +16,13 @@ from dicomrs.route import ClinicRoute, Receiver
 from dicomrs_cli.output import ManifestPaths, console, load_routes, named_route, plain, table
 from dicomrs_wire.dimse import VERIFICATION
 from dicomrs_wire.errors import AssociationError
-from dicomrs_wire.negotiation import IMPLICIT_LITTLE_ENDIAN
 from dicomrs_wire.requestor import Requestor, Timeouts
 from dicomrs_wire.statuses import describe_status
 
 CALLING: Final = "DICOMRS_ECHO"
 _TIMEOUTS: Final = Timeouts(connect=5.0, association=10.0, network=10.0, response=10.0)
 _AT_ONCE: Final = 8
+_CONTEXT: Final = (VERIFICATION, "1.2.840.10008.1.2")  # Implicit VR Little Endian, which everybody knows (PS3.5 10.1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,7 @@ def _echo(probe: Probe) -> int:
         probe.port,
         calling=probe.calling,
         called=probe.called,
-        contexts=[(VERIFICATION, IMPLICIT_LITTLE_ENDIAN)],
+        contexts=[_CONTEXT],
         timeouts=_TIMEOUTS,
     ) as association:
         return association.echo()

@@ -31,7 +31,7 @@ def file_stem(sop_instance: str) -> str:
     """The file name of a SOP Instance without suffix: its UID, or a digest of what is no UID."""
     if _UID.fullmatch(sop_instance):
         return sop_instance
-    return "x" + hashlib.sha256(sop_instance.encode("utf-8", "surrogateescape")).hexdigest()[:40]
+    return "x" + hashlib.sha256(sop_instance.encode("utf-8", "surrogatepass")).hexdigest()[:40]
 
 
 def object_name(stem: str, number: int) -> str:
@@ -59,7 +59,7 @@ def reason_name(name: str) -> str:
 
 def study_key(study_uid: str) -> str:
     """A short name for a study that logs may carry: it tells nothing about the patient."""
-    return hashlib.sha256(study_uid.encode("utf-8", "surrogateescape")).hexdigest()[:10]
+    return hashlib.sha256(study_uid.encode("utf-8", "surrogatepass")).hexdigest()[:10]
 
 
 def _clean(text: str, limit: int, default: str) -> str:

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from dicomrs.dataset import read_header
+from dicomrs.route import Facts
 from dicomrs.spool.folders import StudyFolder, first_metadata, read_study_folder, study_folder_names
 from dicomrs.spool.fs import READ, FileSystem, locked, make_folder, put_file, sync_folder
 from dicomrs.spool.layout import (
@@ -46,6 +47,12 @@ class Stored:
     def arrival(self) -> str:
         """The id that receipts refer to."""
         return self.head.record.arrival
+
+    @property
+    def facts(self) -> Facts:
+        """What a route's rules look at."""
+        record = self.head.record
+        return Facts(record.modality, record.calling, record.called, record.station, self.head.sop_class)
 
     def event(self, kind: Kind, destination: str, **details: str) -> Event:
         """A line for the receipts about this arrival, as of now."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dicomrs.log import get_logger
-from dicomrs.route import ClinicRoute
+from dicomrs.route import ClinicRoute, destinations_for
 from dicomrs.spool.control import Release
 from dicomrs.spool.hints import HintReader
 from dicomrs.spool.layout import study_key
@@ -20,7 +20,7 @@ from dicomrs.spool.record import NotOursError
 from dicomrs.spool.space import drop_ballast, is_full
 from dicomrs_scu.progress import write_progress
 from dicomrs_scu.queue import DestinationQueue
-from dicomrs_scu.waiting import Waiting, named_for, waiting_of
+from dicomrs_scu.waiting import Waiting, waiting_of
 
 logger = get_logger()
 
@@ -159,7 +159,7 @@ class Backlog:
         with study.mutex:
             self._commit(study, [event for _, event in results])
             for stored, _ in results:
-                if outlook(stored.arrival, named_for(self.route, stored), study.ledger).complete:
+                if outlook(stored.arrival, destinations_for(self.route, stored.facts), study.ledger).complete:
                     # Before the name is free: a new arrival may take it at once, and must be seen as new.
                     study.present.pop(stored.name, None)
                     self.outbox.remove(stored)

@@ -3,7 +3,7 @@
 import sys
 from dataclasses import dataclass
 
-from dicomrs.route import ClinicRoute, Facts, destinations_for
+from dicomrs.route import ClinicRoute, destinations_for
 from dicomrs.spool.layout import object_name, parse_object_name
 from dicomrs.spool.outbox import Stored
 
@@ -29,19 +29,6 @@ class Waiting:
         return [object_name(parsed[0], number) for number in range(1, self.number)]
 
 
-def named_for(route: ClinicRoute, stored: Stored) -> tuple[str, ...]:
-    """Names of the destinations that the route names for an object."""
-    record = stored.head.record
-    facts = Facts(
-        modality=record.modality,
-        calling=record.calling,
-        called=record.called,
-        station=record.station,
-        sop_class=stored.head.sop_class,
-    )
-    return destinations_for(route, facts)
-
-
 def waiting_of(route: ClinicRoute, stored: Stored) -> Waiting:
     """The entry for an object found in the spool; texts that recur are stored once."""
     intern = sys.intern
@@ -51,6 +38,6 @@ def waiting_of(route: ClinicRoute, stored: Stored) -> Waiting:
         number=stored.number,
         arrival=stored.arrival,
         pair=(intern(stored.head.sop_class), intern(stored.head.transfer_syntax)),
-        named=tuple(intern(name) for name in named_for(route, stored)),
+        named=tuple(intern(name) for name in destinations_for(route, stored.facts)),
         received=stored.head.record.received,
     )

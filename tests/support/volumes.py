@@ -1,0 +1,57 @@
+"""Small volumes that can be filled, and network namespaces that can be given addresses; where this user may."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from support.polling import eventually
+from support.processes import Child, find_program, run
+
+
+@contextmanager
+def small_volume(folder: Path, megabytes: int) -> Iterator[Path]:
+    """A tmpfs of a size; the test is skipped where this user may not mount."""
+    folder.mkdir()
+    mounted = run(["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "dicomrs-tests", folder])
+    if mounted.returncode:
+        pytest.skip(f"may not mount a tmpfs: {mounted.stderr.strip()}")
+    try:
+        yield folder
+    finally:
+        run(["umount", "-l", folder])
+
+
+def fill(volume: Path, leave: int = 0) -> Path:
+    """Write a file until so many bytes are free, or none; return it."""
+    path = volume / "filler"
+    with path.open("ab", buffering=0) as file:
+        while (free := shutil.disk_usage(volume).free) > leave:
+            try:
+                file.write(bytes(min(1 << 20, free - leave)))
+            except OSError:
+                break
+    return path
+
+
+@contextmanager
+def network_namespace(log: Path) -> Iterator[list[str]]:
+    """The words that run a program in a network of its own; the test is skipped where this user may not make one."""
+    unshare, sleep = find_program("unshare"), find_program("sleep")
+    assert unshare
+    assert sleep
+    if (tried := run([unshare, "-n", "true"])).returncode:
+        pytest.skip(f"may not make a network namespace: {tried.stderr.strip()}")
+    keeper = Child([unshare, "-n", sleep, "600"], log)
+    try:
+        own = os.readlink("/proc/self/ns/net")
+        there = f"/proc/{keeper.process.pid}/ns/net"
+        eventually(lambda: os.readlink(there) != own, "the namespace exists")
+        enter = ["nsenter", f"--net={there}"]
+        assert run([*enter, "ip", "link", "set", "lo", "up"]).returncode == 0
+        yield enter
+    finally:
+        keeper.close()
