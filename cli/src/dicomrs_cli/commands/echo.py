@@ -1,19 +1,18 @@
 """dicomrs echo: do the router and its targets answer?"""
 
 import ipaddress
-import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Annotated, Final
 
-import psutil
 import typer
 
 from dicomrs.exits import Exit
 from dicomrs.route import ClinicRoute, Receiver
 from dicomrs_cli.output import ManifestPaths, console, load_routes, named_route, plain, table
+from dicomrs_scp.listening import interface_address
 from dicomrs_wire.dimse import VERIFICATION
 from dicomrs_wire.errors import AssociationError
 from dicomrs_wire.requestor import Requestor, Timeouts
@@ -95,11 +94,7 @@ def probes(route: ClinicRoute) -> Iterator[Probe]:
 def receiver_host(receiver: Receiver) -> str:
     """The address at which this machine reaches its own receiver, "" if its interface has none."""
     if receiver.interface is not None:
-        families = (socket.AF_INET, socket.AF_INET6)
-        here = psutil.net_if_addrs().get(receiver.interface, [])
-        found = sorted(families.index(one.family) for one in here if one.family in families)
-        first = next((one for one in here if found and one.family == families[found[0]]), None)
-        return first.address.partition("%")[0] if first else ""
+        return interface_address(receiver.interface)
     address = ipaddress.ip_address(receiver.bind_address or "")
     if address.is_unspecified:
         return "127.0.0.1" if address.version == 4 else "::1"

@@ -45,18 +45,23 @@ def _addresses() -> dict[str, str]:
     return found
 
 
+def interface_address(interface: str) -> str:
+    """The address that a receiver on an interface listens on: its first, IPv4 before IPv6; "" if it has none."""
+    found = sorted((":" in address, address) for address, name in _addresses().items() if name == interface)
+    return found[0][1] if found else ""
+
+
 def _place(receiver: Receiver) -> tuple[str, str]:
     """(address, interface) to bind; the interface is empty for a wildcard address."""
     addresses = _addresses()
     if receiver.interface is not None:
-        found = sorted((":" in address, address) for address, name in addresses.items() if name == receiver.interface)
-        if not found:
-            raise ListenError(
-                Trouble.NOT_HERE,
-                f"interface {receiver.interface} has no address on this machine (spec.receiver.interface); "
-                f"interfaces with addresses: {', '.join(sorted(set(addresses.values())))}; trying again",
-            )
-        return found[0][1], receiver.interface
+        if found := interface_address(receiver.interface):
+            return found, receiver.interface
+        raise ListenError(
+            Trouble.NOT_HERE,
+            f"interface {receiver.interface} has no address on this machine (spec.receiver.interface); "
+            f"interfaces with addresses: {', '.join(sorted(set(addresses.values())))}; trying again",
+        )
     address = receiver.bind_address or ""
     ip = ipaddress.ip_address(address)
     if ip.is_unspecified:
