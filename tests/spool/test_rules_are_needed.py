@@ -33,6 +33,7 @@ COMES_AGAIN = "an object comes, and comes again"
 NEW_VERSION = "an object comes, then other bytes under its UID"
 SECOND_VERSION = "a second version comes"
 FIRST_AGAIN = "the first of two versions comes again"
+WHILE_LOOKING = "two versions come while the scu looks"
 AT_ONCE = "two versions come at once"
 DELIVERED = "it is delivered"
 AFTER_DELIVERY = "it comes again after it was delivered"
@@ -289,15 +290,22 @@ RULES = (
     rule(
         "what is removed is the arrival that was delivered",
         outbox.Outbox.remove,
-        ("if found.arrival == stored.arrival:", "if True:"),
+        ("if self.stored(stored.folder, stored.name).arrival == stored.arrival:", "if True:"),
         seen_in=BY_HAND_IN_FLIGHT,
         says=NO_RECEIPT,
     ),
     rule(
         "the arrivals of a UID travel in their order",
         outbox.Outbox.names,
-        ("sorted(item for item in found if item)", "sorted((item for item in found if item), reverse=True)"),
+        ("in sorted(found)]", "in sorted(found, reverse=True)]"),
         seen_in=FIRST_AGAIN,
+        says=WRONG_LAST,
+    ),
+    rule(
+        "no arrival is overlooked where a later one of its UID was seen",
+        outbox.Outbox.names,
+        ("if newest:", "if False:"),
+        seen_in=WHILE_LOOKING,
         says=WRONG_LAST,
     ),
     # Retention

@@ -138,10 +138,11 @@ class Play:
             actor = begin(world, action)
             if actor is None or world.run(actor, calls) < calls or actor.done:
                 return world.finish()
+            if not paused and moment not in world.scheduler.trace[-1]:
+                self.interrupted = True
+                return world.finish()
             paused.append(actor)
         self.interrupted = True
-        if moment not in world.scheduler.trace[-1]:
-            return world.finish()
         delivered = sum(len(deliveries) for deliveries in world.targets.values())
         self.state = (world.disk.changes, delivered, sum(r.complete + r.acknowledged for r in world.receptions))
         if way.event == KILL:
@@ -163,7 +164,9 @@ class Play:
 
 
 def explore(scenario: Scenario, *, depth: int = 1) -> int:
-    """Play a scenario in every order, with pauses of up to `depth` actors at every call, a kill and power cuts there.
+    """Play a scenario in every order, with the first `depth` actors paused at every call.
+
+    Where one is paused, also with a kill and power cuts there.
 
     Returns:
         The number of plays.
@@ -184,10 +187,10 @@ def _explore(scenario: Scenario, order: tuple[str, ...], pauses: tuple[int, ...]
         plays += 1
         if not paused.interrupted:
             return plays
-        if paused.state != before:
+        if paused.state != before and not pauses:
             plays += _interrupt(scenario, order, here)
         before = paused.state
-        if len(here) < min(depth, len(order) - 1):
+        if len(here) < min(depth, len(order)):
             plays += _explore(scenario, order, here, depth)
     raise AssertionError
 

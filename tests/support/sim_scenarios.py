@@ -13,6 +13,12 @@ SCENARIOS = {
         Scenario("an object comes, then other bytes under its UID", race=(A1,), after=("R2 a1y",)),
         Scenario("two versions come at once", race=(A1, "R2 a1y"), after=("R1 a1z",)),
         Scenario("a second version comes", before=(A1,), race=("R2 a1y",), after=(A1_FILE, "R1 a1z")),
+        Scenario(
+            "two versions come while the scu looks",
+            before=("R1 a2w",),
+            race=("scu", A1, "R2 a1y"),
+            as_written=True,
+        ),
         Scenario("the first of two versions comes again", before=(A1, "R1 a1y"), race=("R2 a1x",)),
         Scenario("two studies of a patient come at once", race=(A1, "R2 b1x"), after=("R2 a2x", "R1 b2x")),
         Scenario("two in one process", race=(A1, "R1 a2x"), after=("R2 a1x",)),

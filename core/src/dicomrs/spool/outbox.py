@@ -77,8 +77,17 @@ class Outbox:
 
     def names(self, folder: str) -> list[str]:
         """Names of the objects in a study folder, in the order in which they are to travel."""
-        found = (parse_object_name(name) for name in self.fs.listdir(f"{self.root}/{folder}"))
-        return [object_name(stem, number) for stem, number in sorted(item for item in found if item)]
+        found = self._listed(folder)
+        newest = {stem: number for stem, number in sorted(found) if number > 1}
+        if newest:
+            # Reading a folder takes time, and an arrival of that time may be listed without the one before it. Whatever
+            # came before a listed one is there by now.
+            found |= {(stem, number) for stem, number in self._listed(folder) if number < newest.get(stem, 0)}
+        return [object_name(stem, number) for stem, number in sorted(found)]
+
+    def _listed(self, folder: str) -> set[tuple[str, int]]:
+        parsed = (parse_object_name(name) for name in self.fs.listdir(f"{self.root}/{folder}"))
+        return {item for item in parsed if item is not None}
 
     def study(self, folder: str) -> StudyFolder | None:
         """What the folder's metadata says, None if it cannot be read."""
@@ -123,11 +132,10 @@ class Outbox:
     def remove(self, stored: Stored) -> None:
         """Unlink an object whose receipts are durable, after checking that the name still holds that arrival."""
         try:
-            found = self.stored(stored.folder, stored.name)
+            if self.stored(stored.folder, stored.name).arrival == stored.arrival:
+                self.fs.unlink(self.path(stored))
         except FileNotFoundError:
-            return
-        if found.arrival == stored.arrival:
-            self.fs.unlink(self.path(stored))
+            return  # a person was faster
 
     def move_damaged(self, folder: str, name: str, reason: str) -> str:
         """Move an object that is no longer what was received to _DAMAGED; return its path there.
