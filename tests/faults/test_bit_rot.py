@@ -1,12 +1,15 @@
-"""The disk changes a waiting object: the target never gets the whole of it, and its neighbours arrive."""
+"""The disk changes waiting objects: the target never gets the whole of one, and their neighbours arrive."""
+
+from dataclasses import dataclass
 
 import pytest
 
-from support.objects import Instance, series
+from support.objects import CT, EXPLICIT, Instance, series
 from support.polling import eventually
 from support.router import destination, route
 from support.sender import send_all
 from support.spool_view import DAMAGED
+from support.tap import Tap, taps
 
 
 def flip(data: bytes, index: int) -> bytes:
@@ -14,54 +17,82 @@ def flip(data: bytes, index: int) -> bytes:
     return data[:index] + bytes([data[index] ^ 1]) + data[index + 1 :]
 
 
-def rotten(data: bytes, one: Instance) -> dict[str, bytes]:
-    start = len(data) - len(one.dataset)
-    return {
-        "the last pixel": flip(data, -1),
-        "the first element": flip(data, start + 8),
-        "a byte in the middle": flip(data, start + len(one.dataset) // 2),
-        "the end is missing": data[:-100],
-        "something was added": data + b"\0\0",
-        "it is empty": b"",
-        "zeros from the middle on": data[: start + 500] + bytes(len(one.dataset) - 500),
-        "our own record": flip(data, data.index(b'"arrival"') + 1),
-        "the UID in the file meta group": flip(data, data.index(one.uid.encode()) + 20),
-        "the transfer syntax in the file meta group": flip(data, data.index(b"1.2.840.10008.1.2.1\0", 200) + 18),
-    }
+def after(data: bytes, text: str) -> int:
+    """Where the last character of a text in the file meta group is."""
+    return data.index(text.encode() + b"\0" * (len(text) % 2), 132) + len(text) - 1
 
 
-DAMAGES = list(
-    rotten(
-        b'1.2.3"arrival"' + bytes(200) + b"1.2.840.10008.1.2.1\0" + bytes(900), Instance("", "1.2.3", "", bytes(800))
-    )
-)
+# What happens to the file `data` of an object, whose dataset starts at byte `start`.
+DAMAGES = {
+    "the last pixel": lambda data, start, one: flip(data, -1),
+    "the first element": lambda data, start, one: flip(data, start + 8),
+    "a byte in the middle": lambda data, start, one: flip(data, (start + len(data)) // 2),
+    "the end is missing": lambda data, start, one: data[:-100],
+    "something was added": lambda data, start, one: data + b"\0\0",
+    "it is empty": lambda data, start, one: b"",
+    "zeros from the middle on": lambda data, start, one: data[: start + 500] + bytes(len(data) - start - 500),
+    "our own record": lambda data, start, one: flip(data, data.index(b'"arrival"') + 1),
+    "SOP Instance UID in the file meta group": lambda data, start, one: flip(data, after(data, one.uid)),
+    "SOP Class UID in the file meta group": lambda data, start, one: flip(data, after(data, CT)),
+    "transfer syntax in the file meta group": lambda data, start, one: flip(data, after(data, EXPLICIT)),
+}
+
+
+@dataclass(frozen=True)
+class Rot:
+    """What was sent, of that what was damaged, and where it all went."""
+
+    victims: dict[str, Instance]
+    neighbours: list[Instance]
+    tap: Tap
+    kept_aside: dict[str, str]
+    """SOP Instance UID -> reason"""
+    on_record: int
+    """receipts that say "damaged" """
+
+
+@pytest.fixture(scope="module", params=["while scu runs", "while scu is away"])
+def rot(request, tmp_path_factory, make_shared_router) -> Rot:
+    """Every second object of a series is damaged while the target is away."""
+    with taps(1) as (tap,):
+        tap.stop()
+        router = make_shared_router(route(tmp_path_factory.mktemp("root"), destination("tap", tap.port)))
+        spool = router.spool()
+        objects = series(2 * len(DAMAGES) + 1)
+        send_all(router.port(), objects)
+        waits = lambda: spool.status("scu")["destinations"]["tap"]["waiting"]  # noqa: E731 (asked again and again)
+        eventually(lambda: waits() == len(objects), "scu knows them all")
+        if request.param == "while scu is away":
+            router.kill("scu")
+        victims = dict(zip(DAMAGES, objects[1::2], strict=True))
+        for what, one in victims.items():
+            (path,) = spool.root.glob(f"[!._]*/{one.uid}.dcm")
+            data = path.read_bytes()
+            path.write_bytes(DAMAGES[what](data, len(data) - len(one.dataset), one))
+        tap.start()
+        if request.param == "while scu is away":
+            router.start("scu")
+        spool.wait_empty()
+        kept_aside = {name.removesuffix(".dcm"): reason for name, reason in spool.kept_aside(DAMAGED)}
+        yield Rot(victims, objects[::2], tap, kept_aside, len(spool.receipts(kind="damaged")))
 
 
 @pytest.mark.parametrize("what", DAMAGES)
-def test_a_damaged_object_does_not_travel_and_its_neighbours_do(what, shared, shared_tap):
-    router, spool, tap = shared, shared.spool(), shared_tap
-    tap.stop()
-    objects = series(9)
-    victim = objects[4]
-    send_all(router.port(), objects)
-    router.wait_for("scu", "destination failed")
-    (path,) = (path for path in spool.waiting() if path.stem == victim.uid)
-    path.write_bytes(rotten(path.read_bytes(), victim)[what])
-    before = spool.kept_aside(DAMAGED)
-    tap.start()
-    spool.wait_empty()
-    arrived = tap.by_uid()
-    for one in objects[:4] + objects[5:]:
-        assert [copy.identity for copy in arrived[one.uid]] == [one.identity]
-    assert victim.uid not in {received.uid for received in tap.arrived}
-    assert len(tap.arrived) == len({received.uid for received in tap.arrived})
-    (kept,) = (item for item in spool.kept_aside(DAMAGED) if item not in before)
-    assert kept[0] == path.name
-    assert kept[1]
-    eventually(lambda: len(spool.receipts(kind="damaged")) == len(before) + 1, "it is on record")
+def test_a_damaged_object_does_not_travel_and_is_kept_with_its_reason(what, rot):
+    victim = rot.victims[what]
+    assert victim.uid in rot.kept_aside
+    assert rot.kept_aside[victim.uid]
+    marks = (victim.uid.encode(), victim.dataset[-200:])
+    assert not [received for received in rot.tap.arrived if any(mark in received.dataset for mark in marks)]
 
 
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory, make_shared_router, shared_tap):
-    root = tmp_path_factory.mktemp("root") / "root"
-    return make_shared_router(route(root, destination("tap", shared_tap.port)))
+def test_the_neighbours_arrive_once(rot):
+    uids = {one.uid for one in rot.neighbours}
+    found = {uid: [copy.identity for copy in copies] for uid, copies in rot.tap.by_uid().items() if uid in uids}
+    assert found == {one.uid: [one.identity] for one in rot.neighbours}
+
+
+@pytest.mark.parametrize("rot", ["while scu runs"], indirect=True)
+def test_every_damage_is_on_record(rot):
+    """Of a file that is unreadable from the start nobody knows which arrival it was."""
+    assert rot.on_record == len(rot.victims)

@@ -104,6 +104,7 @@ def test_a_request_that_drips_in_is_served_once_it_is_whole(router):
         kind, body = PduReader(sock).read(10)
         assert kind == PduType.ASSOCIATE_AC
         assert decode_accept(body).contexts == {1: IMPLICIT, 3: EXPLICIT}
+    router.wait_for("scp", "association", "SLOW")
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,28 @@ from support.objects import image, instance
 from support.polling import eventually, hold
 from support.router import destination, route
 from support.sender import send_all
+from support.tap import take_all
+
+FORWARD, PARK = 0, 1
+
+
+@pytest.fixture(scope="module")
+def router(tmp_path_factory, make_shared_router, shared_tap):
+    """Two routes: one forwards what shares a UID, one parks it."""
+    root = tmp_path_factory.mktemp("root")
+    to = destination("tap", shared_tap.port, associations=4, park={"tries": 3, "over": "2s"})
+    forward = route(root / "forward", to, name="forward")
+    return make_shared_router(forward, route(root / "park", to, name="park", storage={"onConflict": "Park"}))
+
+
+@pytest.fixture
+def tap(shared_tap, router):
+    """The target, there and healthy again after each test."""
+    yield shared_tap
+    shared_tap.answer = take_all
+    if not shared_tap.listens:
+        shared_tap.start()
+    router.spool(FORWARD).wait_empty()
 
 
 @pytest.fixture
@@ -23,20 +45,29 @@ def arrivals(tap, uid):
     return [received.dataset for received in tap.by_uid().get(uid, [])]
 
 
-def test_the_same_object_again_after_its_delivery_is_delivered_again(tmp_path, make_router, tap, versions):
-    router = make_router(route(tmp_path / "root", destination("tap", tap.port)))
-    one = versions[0]
+def study_of(spool, uid):
+    """The metadata of the study that an object belongs to, which has no other."""
+    return next(
+        study for folder, study in zip(spool.folders(), spool.metadata(), strict=True) if uid in receipts(folder)
+    )
+
+
+def receipts(folder):
+    return (folder / ".receipts.jsonl").read_text()
+
+
+def test_the_same_object_again_after_its_delivery_is_delivered_again(router, tap, versions):
+    one, spool = versions[0], router.spool()
     for _ in range(2):
         send_all(router.port(), [one])
-        router.spool().wait_empty()
+        spool.wait_empty()
     assert arrivals(tap, one.uid) == [one.dataset, one.dataset]
-    first, second = router.spool().wait_receipts(2, kind="delivered", uid=one.uid)
+    first, second = spool.wait_receipts(2, kind="delivered", uid=one.uid)
     assert first["arrival"] != second["arrival"]
-    assert len(router.spool().folders()) == 1
+    assert sum(one.uid in receipts(folder) for folder in spool.folders()) == 1
 
 
-def test_the_same_object_sent_at_once_by_several_is_delivered(tmp_path, make_router, tap, versions):
-    router = make_router(route(tmp_path / "root", destination("tap", tap.port)))
+def test_the_same_object_sent_at_once_by_several_is_delivered(router, tap, versions):
     one = versions[0]
     with ThreadPoolExecutor(8) as pool:
         for sent in [pool.submit(send_all, router.port(), [one] * 5, f"SCANNER_{n}") for n in range(8)]:
@@ -47,9 +78,8 @@ def test_the_same_object_sent_at_once_by_several_is_delivered(tmp_path, make_rou
     assert 1 <= len(found) <= 40
 
 
-def test_the_same_object_while_it_waits_is_one_arrival(tmp_path, make_router, tap, versions):
+def test_the_same_object_while_it_waits_is_one_arrival(router, tap, versions):
     tap.stop()
-    router = make_router(route(tmp_path / "root", destination("tap", tap.port)))
     one = versions[0]
     send_all(router.port(), [one] * 5)
     assert [path.name for path in router.spool().waiting()] == [f"{one.uid}.dcm"]
@@ -58,9 +88,8 @@ def test_the_same_object_while_it_waits_is_one_arrival(tmp_path, make_router, ta
     assert arrivals(tap, one.uid) == [one.dataset]
 
 
-def test_other_bytes_are_forwarded_in_the_order_of_arrival(tmp_path, make_router, tap, versions):
+def test_other_bytes_are_forwarded_in_the_order_of_arrival(router, tap, versions):
     tap.stop()
-    router = make_router(route(tmp_path / "root", destination("tap", tap.port, associations=4)))
     a, b, c = versions
     send_all(router.port(), [a, b, c, a])
     spool = router.spool()
@@ -68,42 +97,39 @@ def test_other_bytes_are_forwarded_in_the_order_of_arrival(tmp_path, make_router
     tap.start()
     spool.wait_empty()
     assert arrivals(tap, a.uid) == [a.dataset, b.dataset, c.dataset, a.dataset]
-    eventually(lambda: spool.metadata()[0].get("conflict"), "the study is flagged")
+    eventually(lambda: study_of(spool, a.uid).get("conflict"), "the study is flagged")
 
 
-def test_a_refused_version_holds_back_those_after_it(tmp_path, make_router, tap, versions):
-    park = {"tries": 3, "over": "2s"}
+def test_a_refused_version_holds_back_those_after_it(router, tap, versions):
+    before = len(tap.arrived)
     tap.answer = lambda received: 0xC000 if received.dataset == versions[0].dataset else 0x0000
-    router = make_router(route(tmp_path / "root", destination("tap", tap.port, park=park)))
     other = instance(image())
     send_all(router.port(), [*versions, other])
-    assert [one.uid for one in tap.wait_stored(1)] == [other.uid]
-    eventually(lambda: len(tap.arrived) > 3, "the first version is tried again")
-    assert {received.dataset for received in tap.arrived} == {versions[0].dataset, other.dataset}
-    tap.answer = lambda _: 0x0000
+    eventually(lambda: arrivals(tap, other.uid), "another object passes")
+    eventually(lambda: len(tap.arrived) > before + 3, "the first version is tried again")
+    assert {received.dataset for received in tap.arrived[before:]} == {versions[0].dataset, other.dataset}
+    tap.answer = take_all
     router.spool().wait_empty()
     assert arrivals(tap, versions[0].uid) == [one.dataset for one in versions]
 
 
 @pytest.mark.parametrize("when", ["while the first waits", "after the first has gone"])
-def test_with_park_the_later_version_waits_for_a_person(when, tmp_path, make_router, tap, versions):
+def test_with_park_the_later_version_waits_for_a_person(when, router, tap, versions):
+    spool, port = router.spool(PARK), router.port(PARK)
+    first, second, _ = versions
     if when == "while the first waits":
         tap.stop()
-    root = tmp_path / "root"
-    router = make_router(route(root, destination("tap", tap.port), storage={"onConflict": "Park"}))
-    spool = router.spool()
-    first, second, _ = versions
-    send_all(router.port(), [first])
+    send_all(port, [first])
     if when == "after the first has gone":
-        spool.wait_empty()
-    send_all(router.port(), [second])
+        spool.wait_receipts(1, kind="delivered", uid=first.uid)
+    send_all(port, [second])
     if when == "while the first waits":
         tap.start()
-    tap.wait_stored(1)
-    (held,) = spool.wait_receipts(1, kind="held")
+    (held,) = spool.wait_receipts(1, kind="held", uid=first.uid)
     assert held["why"] == "another object with this SOP Instance UID came before"
-    eventually(lambda: len(spool.waiting()) == 1, "the first has gone")
-    hold(lambda: arrivals(tap, first.uid) == [first.dataset], "the second is not sent", 1.5)
-    assert spool.waiting()[0].read_bytes().endswith(second.dataset)
+    spool.wait_receipts(1, kind="delivered", uid=first.uid)
+    hold(lambda: arrivals(tap, first.uid) == [first.dataset], "the second is not sent", 1)
+    (path,) = (path for path in spool.waiting() if path.name.startswith(first.uid))
+    assert path.read_bytes().endswith(second.dataset)
     figures = {"delivered": 1, "waiting": 0, "parked": 0, "held": 1}
-    eventually(lambda: spool.metadata()[0].get("progress", {}).get("destinations") == {"tap": figures}, "shown")
+    eventually(lambda: study_of(spool, first.uid).get("progress", {}).get("destinations") == {"tap": figures}, "shown")

@@ -74,7 +74,7 @@ class SpoolMachine(RuleBasedStateMachine):
 
 TestSpool = SpoolMachine.TestCase
 TestSpool.settings = settings(
-    max_examples=3000 if LONG else 120,
+    max_examples=2000 if LONG else 120,
     stateful_step_count=60,
     derandomize=not LONG,
     database=None,

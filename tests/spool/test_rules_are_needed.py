@@ -159,6 +159,13 @@ RULES = (
         seen_in=SECOND_VERSION,
         says=WRONG_LAST,
     ),
+    rule(
+        "a root that was made is durable",
+        proof._make_root,
+        ("fs.fsync_dir(os.path.dirname(folder))", "pass"),
+        seen_in=COMES_AGAIN,
+        says=LOST,
+    ),
     # Study folders
     rule(
         "a study folder is made elsewhere and renamed into the root",
@@ -249,6 +256,13 @@ RULES = (
         "receipts are synced before they are believed",
         receipts.Ledger.__init__,
         ("fs.fsync(fd)", "pass"),
+        seen_in=DELIVERED,
+        says=NO_RECEIPT,
+    ),
+    rule(
+        "receipts are durable before anything is removed",
+        outbox.Outbox.confirm,
+        ("self.commit(ledger, events)", "ledger._apply(events)"),
         seen_in=DELIVERED,
         says=NO_RECEIPT,
     ),

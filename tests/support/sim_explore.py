@@ -105,7 +105,7 @@ def _power_cuts(asked: list[tuple[str, int]]) -> Iterator[tuple[str, Choose]]:
 
 @dataclass(frozen=True)
 class Way:
-    """One way to play: the race in this order, each actor but the last paused after so many calls; then the event."""
+    """One way to play: the race in this order, its first actors paused after so many calls; then the event."""
 
     order: tuple[str, ...]
     pauses: tuple[int, ...]
@@ -146,7 +146,7 @@ class Play:
         delivered = sum(len(deliveries) for deliveries in world.targets.values())
         self.state = (world.disk.changes, delivered, sum(r.complete + r.acknowledged for r in world.receptions))
         if way.event == KILL:
-            world.kill(way.order[len(way.pauses) - 1].split()[0])
+            world.kill(paused[-1].process.name)
         elif cut is not None:
             world.power_cut(partial(self._choose, cut))
         for action in way.order[len(way.pauses) :]:

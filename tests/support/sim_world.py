@@ -230,14 +230,11 @@ class World:
             yield stored.event(Kind.DELIVERED, destination, status="0000")
 
     def _settle(self, outbox: Outbox, ledger: Ledger, events: list[Event], group: list[Stored]) -> None:
-        """Whether an object is complete is asked when its receipts count, so that a changed route is not missed."""
-        if events:
-            self._idle = False
-            ledger.commit(events)
-        for stored in group:  # without events: an unlink was lost with the power, or the scu died before it
-            if outlook(stored.arrival, self.route, ledger).complete:
-                self._idle = False
-                outbox.remove(stored)
+        """Without events: an unlink was lost with the power, or the scu died before it."""
+        done = outbox.confirm(ledger, events, group, lambda _: self.route)
+        self._idle &= not (events or done)
+        for stored in done:
+            outbox.remove(stored)
 
     def kill(self, name: str) -> None:
         """SIGKILL."""

@@ -89,6 +89,10 @@ class Tap:
             association.abort()
             association.join(30)
 
+    @property
+    def listens(self) -> bool:
+        return self._server is not None
+
     def wait_idle(self) -> None:
         """Until no association is open: the next object needs a new one."""
         eventually(lambda: not self._server.active_associations, "no association is open")

@@ -7,6 +7,7 @@ next start.
 
 import errno
 import json
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -26,9 +27,11 @@ from dicomrs.spool.layout import (
     parse_object_name,
     reason_name,
 )
+from dicomrs.spool.outlook import outlook
 from dicomrs.spool.placing import newest_number
 from dicomrs.spool.receipts import Event, Kind, Ledger, event_now
 from dicomrs.spool.record import Head, NotOursError, read_head_of
+from dicomrs.spool.space import drop_ballast, is_full
 from dicomrs.spool.workspace import throw_away
 
 _REMOVABLE: Final = (METADATA, RECEIPTS, CONFLICTS)
@@ -128,6 +131,38 @@ class Outbox:
     def path(self, stored: Stored) -> str:
         """Where the object is."""
         return f"{self.root}/{stored.folder}/{stored.name}"
+
+    def commit(self, ledger: Ledger, events: list[Event]) -> None:
+        """Make receipts durable. On a full disk the ballast makes room: without receipts nothing could ever leave.
+
+        Raises:
+            OSError: the volume refuses; they do not count.
+        """
+        try:
+            ledger.commit(events)
+        except OSError as error:
+            if not is_full(error) or not drop_ballast(self.fs, self.root):
+                raise
+            ledger.commit(events)
+
+    def confirm(
+        self,
+        ledger: Ledger,
+        events: list[Event],
+        candidates: Iterable[Stored],
+        named: Callable[[Stored], Iterable[str]],
+    ) -> list[Stored]:
+        """Make receipts durable, and only then say which of these objects may be removed by them.
+
+        named: the destinations that the route names for an object; asked after the receipts count, so that a changed
+        route is not missed.
+
+        Raises:
+            OSError: the volume refuses; nothing may be removed.
+        """
+        if events:
+            self.commit(ledger, events)
+        return [stored for stored in candidates if outlook(stored.arrival, named(stored), ledger).complete]
 
     def remove(self, stored: Stored) -> None:
         """Unlink an object whose receipts are durable, after checking that the name still holds that arrival."""

@@ -12,12 +12,11 @@ from dicomrs.log import get_logger
 from dicomrs.route import ClinicRoute, destinations_for
 from dicomrs.spool.control import Release
 from dicomrs.spool.hints import HintReader
-from dicomrs.spool.layout import study_key
+from dicomrs.spool.layout import parse_object_name, study_key
 from dicomrs.spool.outbox import Outbox, Stored
 from dicomrs.spool.outlook import Outlook, outlook
 from dicomrs.spool.receipts import Event, Kind, Ledger, event_now
 from dicomrs.spool.record import NotOursError
-from dicomrs.spool.space import drop_ballast, is_full
 from dicomrs_scu.progress import write_progress
 from dicomrs_scu.queue import DestinationQueue
 from dicomrs_scu.waiting import Waiting, waiting_of
@@ -57,7 +56,11 @@ class Backlog:
             self._look_safely(folder)
 
     def follow_hints(self) -> None:
-        """Look at what receivers say has arrived since the last call."""
+        """Look at what receivers say has arrived since the last call.
+
+        Hints of two receivers can be read in the wrong order: where a later arrival of a UID is among them, its folder
+        is listed, so that the earlier ones go before it.
+        """
         try:
             paths = self._hints.poll()
         except OverflowError:
@@ -68,7 +71,8 @@ class Backlog:
             folder, _, name = path.partition("/")
             fresh.setdefault(folder, []).append(name)
         for folder, names in fresh.items():
-            self._look_safely(folder, names)
+            several = any(parsed[1] > 1 for name in names if (parsed := parse_object_name(name)))
+            self._look_safely(folder, None if several else names)
 
     def _look_safely(self, folder: str, names: list[str] | None = None) -> None:
         """One folder that cannot be read must not keep the others from being looked at."""
@@ -157,24 +161,21 @@ class Backlog:
         """
         study = self._study(folder)
         with study.mutex:
-            self._commit(study, [event for _, event in results])
-            for stored, _ in results:
-                if outlook(stored.arrival, destinations_for(self.route, stored.facts), study.ledger).complete:
-                    # Before the name is free: a new arrival may take it at once, and must be seen as new.
-                    study.present.pop(stored.name, None)
-                    self.outbox.remove(stored)
-                    study.ledger.forget(stored.arrival)
+            study.changed = True
+            for stored in self.outbox.confirm(
+                study.ledger, [event for _, event in results], [stored for stored, _ in results], self._named
+            ):
+                # Before the name is free: a new arrival may take it at once, and must be seen as new.
+                study.present.pop(stored.name, None)
+                self.outbox.remove(stored)
+                study.ledger.forget(stored.arrival)
+
+    def _named(self, stored: Stored) -> tuple[str, ...]:
+        return destinations_for(self.route, stored.facts)
 
     def _commit(self, study: OpenStudy, events: list[Event]) -> None:
-        """On a full disk the ballast makes room for receipts: without them nothing could ever leave."""
         study.changed = True
-        try:
-            study.ledger.commit(events)
-        except OSError as error:
-            if not is_full(error) or not drop_ballast(self.outbox.fs, self.outbox.root):
-                raise
-            logger.warning("disk full: the ballast was freed so that it can drain")
-            study.ledger.commit(events)
+        self.outbox.commit(study.ledger, events)
 
     def park(self, waiting: Waiting, destination: str, why: str) -> None:
         """A destination will not take an object: it waits for a person.

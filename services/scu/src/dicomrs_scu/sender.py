@@ -129,6 +129,8 @@ class Sender(threading.Thread):
             return False
         try:
             head = read_head(fs, fd)
+            if head.record.arrival == waiting.arrival and (head.sop_class, head.transfer_syntax) != waiting.pair:
+                raise NotOursError("its file meta header is not the one that was found at first")
             stored = Stored(waiting.folder, waiting.name, waiting.number, head)
             reply = self._send(association, stored, fd, fs.size(fd) - head.start)
         except (DigestMismatch, NotOursError) as error:
@@ -143,8 +145,9 @@ class Sender(threading.Thread):
                 waiting, f"it cannot be read from the disk: {error.strerror}", countable=False, of_target=False
             )
             raise _ReopenError from error
-        except BaseException:
-            self._queue.put_back(waiting)
+        except Exception as error:
+            # Whatever it is, those behind this object must have their turn before it is tried again.
+            self._refused(waiting, f"{type(error).__name__}: {error}", countable=False, of_target=False)
             raise
         finally:
             fs.close(fd)
