@@ -1,5 +1,9 @@
 """release: what a target would not take is tried again at a person's word, and that goes on record."""
 
+import os
+
+import pytest
+
 from dicomrs.exits import Exit
 from support.objects import series
 from support.router import destination, route
@@ -49,3 +53,15 @@ def test_without_a_service_nothing_is_promised(make_router, tmp_path, dicomrs, m
     assert done.exit_code == Exit.FAILED
     assert "is it running?" in done.stderr
     assert list((tmp_path / "root" / ".control").iterdir()) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+def test_as_another_user_nothing_is_written_that_the_service_cannot_read(make_router, tmp_path, dicomrs):
+    (tmp_path / "root").mkdir()
+    os.chown(tmp_path / "root", 12345, 12345)
+    router = make_router(route(tmp_path / "root", destination("tap", 4243)), start=False)
+    for words in (["release", router.manifest, "--why", "x"], ["adopt", router.manifest]):
+        done = dicomrs(*words, "--route", "clinic")
+        assert done.exit_code == Exit.ROOT
+        assert "run this as that user" in done.stderr
+    assert list((tmp_path / "root").iterdir()) == []

@@ -1,5 +1,6 @@
 """What all commands share: how they print, and how they read the manifests that they are given."""
 
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Final
@@ -98,3 +99,14 @@ def named_route(routes: Iterable[ClinicRoute], name: str) -> ClinicRoute:
     if name not in known:
         raise typer.BadParameter(f"no route is called {name!r}; there are: {', '.join(known)}", param_hint="--route")
     return known[name]
+
+
+def must_own(root: str) -> None:
+    """End the command unless it runs as the user whose services use the root: they could not read what it writes."""
+    try:
+        owner = os.stat(root).st_uid
+    except OSError:
+        return  # what is wrong with it is told by whoever uses it
+    if owner != os.geteuid():
+        typer.echo(f"{root} belongs to user {owner}; run this as that user: sudo -u '#{owner}' dicomrs ...", err=True)
+        raise typer.Exit(Exit.ROOT)

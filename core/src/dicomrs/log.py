@@ -4,6 +4,7 @@ Log a study by its key (spool.layout.study_key), never by its folder: that carri
 """
 
 import logging
+import re
 import sys
 from typing import Any
 
@@ -11,6 +12,17 @@ import structlog
 from structlog.typing import EventDict, Processor
 
 _CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(0x7F, 0xA0))}
+
+
+_STUDY_FOLDER = re.compile(r"\d{8}T\d{6}_[^/'\"\s]+")
+
+
+def _hide_patients(_logger: Any, _name: str, fields: EventDict) -> EventDict:
+    """The name of a study folder carries the patient's; paths get into lines by way of tracebacks."""
+    for key, value in fields.items():
+        if isinstance(value, str):
+            fields[key] = _STUDY_FOLDER.sub("<study folder>", value)
+    return fields
 
 
 def _escape_controls(_logger: Any, _name: str, fields: EventDict) -> EventDict:
@@ -32,6 +44,7 @@ def configure(service: str, level: str = "INFO") -> None:
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=False),
         structlog.processors.format_exc_info,
+        _hide_patients,
         _escape_controls,
     ]
     terminal = sys.stderr.isatty()

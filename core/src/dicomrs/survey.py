@@ -214,8 +214,8 @@ def _study(outbox: Outbox, route: ClinicRoute | None, folder: str, quarantined: 
             stored = outbox.stored(folder, name)
         except FileNotFoundError:
             continue
-        except NotOursError:
-            count.unreadable += 1  # scu will move it to the damaged
+        except (OSError, NotOursError):
+            count.unreadable += 1  # the disk fails, or scu will move it to the damaged
             continue
         view = outlook(stored.arrival, _named(route, stored, history), history)
         present.add(stored.arrival)

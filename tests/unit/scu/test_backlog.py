@@ -205,7 +205,7 @@ def test_what_is_parked_stays_parked_until_a_person_releases_it(root: Path, rece
     backlog.rescan()
     waiting = backlog.queues["a"].take([PAIR])
     assert waiting is not None
-    backlog.park(waiting, "a", "A900")
+    backlog.park(waiting, "a", "A900", "A900 no match")
     backlog.queues["a"].discard(waiting)
     restarted = backlog_of(root, "a")
     restarted.rescan()

@@ -14,7 +14,7 @@ from dicomrs.spool.inbox import Inbox
 from dicomrs.spool.part import RefusedError
 from dicomrs.spool.proof import VolumeError, prepare_root
 from dicomrs_cli.adoption import Adopted, Fate, adopt_file, old_folders, preview, remove_if_empty
-from dicomrs_cli.output import console, load_routes, named_route, plain, progress, show_lines, table
+from dicomrs_cli.output import console, load_routes, must_own, named_route, plain, progress, show_lines, table
 
 _OTHERS: Final = 20  # names of other files that are listed
 
@@ -59,6 +59,7 @@ def adopt(
     - 73, 74: the storage root cannot be used, or its volume is full; what was not taken over is in its place.
     """
     chosen = named_route(load_routes([manifest]), route)
+    must_own(chosen.spec.storage.root)
     fs, source = OsFileSystem(), path or Path(chosen.spec.storage.root)
     try:
         folders = list(old_folders(fs, source))

@@ -11,7 +11,7 @@ from dicomrs.spool.control import NoAnswerError, Release, ask
 from dicomrs.spool.fs import OsFileSystem
 from dicomrs.spool.layout import study_key
 from dicomrs.spool.outbox import Outbox
-from dicomrs_cli.output import load_routes, named_route
+from dicomrs_cli.output import load_routes, must_own, named_route
 
 _PATIENCE: Final = 15.0  # seconds; the service looks for requests once a second
 
@@ -51,6 +51,7 @@ def release(
     if destination and destination not in names:
         raise typer.BadParameter(f"no such destination; there are: {', '.join(names)}", param_hint="--destination")
     fs, root = OsFileSystem(), chosen.spec.storage.root
+    must_own(root)
     try:
         folder = _folder(Outbox(fs, root), study) if study else ""
         request = Release(who=getpass.getuser(), why=why, folder=folder, destination=destination)

@@ -48,6 +48,7 @@ def up(
     Description=dicomrs DICOM router
     Wants=network-online.target
     After=network-online.target
+    RequiresMountsFor=/home/dicom
 
     [Service]
     ExecStart=/opt/dicomrs/.venv/bin/dicomrs up /etc/dicomrs

@@ -64,7 +64,7 @@ def serve(fs: FileSystem, root: str, handle: Callable[[Release], int]) -> None:
             request = Release(**json.loads(read_all(fs, f"{folder}/{name}")))
         except FileNotFoundError:
             continue
-        except (ValueError, TypeError):
+        except (OSError, ValueError, TypeError):
             fs.unlink(f"{folder}/{name}")
             continue
         answer = json.dumps({"objects": handle(request)}).encode()

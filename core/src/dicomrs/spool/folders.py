@@ -120,9 +120,10 @@ class StudyFolders:
         for name in names:
             if name not in self._seen:
                 folder = read_study_folder(self._fs, self._root, name)
-                self._seen[name] = folder.study if folder else ""
+                if folder is not None:  # what cannot be read now may be readable next time
+                    self._seen[name] = folder.study
         for name in names:
-            if self._seen[name] == study:
+            if self._seen.get(name) == study:
                 return name
         return None
 

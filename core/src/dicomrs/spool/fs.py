@@ -135,9 +135,13 @@ class OsFileSystem:
 
 
 @contextmanager
-def locked(fs: FileSystem, path: str, *, shared: bool = False) -> Iterator[int]:
-    """Hold a lock for the length of a with block; yields the descriptor of its file."""
-    fd = fs.lock(path, shared=shared)
+def locked(fs: FileSystem, path: str, *, shared: bool = False, wait: bool = True) -> Iterator[int]:
+    """Hold a lock for the length of a with block; yields the descriptor of its file.
+
+    Raises:
+        BlockingIOError: somebody else holds it, and wait is False.
+    """
+    fd = fs.lock(path, shared=shared, wait=wait)
     try:
         yield fd
     finally:

@@ -126,10 +126,14 @@ class Inbox:
             part.seal(header, received)
             with locked(self.fs, f"{self.root}/{LOCKS}/retire", shared=True) as retired:
                 self._folders.renew(self.fs.size(retired))
-                return self._arrive(part, header, received, reason)
+                arrival = self._arrive(part, header, received, reason)
+            if self._broken:
+                # Another association's fsync failed meanwhile: the system reports such an error once, and not to us.
+                raise RefusedError(OUT_OF_RESOURCES, self._broken)
+            return arrival  # noqa: TRY300 (its files are closed by the finally below)
         except FolderSyncError as error:
             self._broken = (
-                f"{error.filename} could not be made durable ({error.strerror}): "
+                f"a folder in {self.root} could not be made durable ({error.strerror}): "
                 "check the disk, then restart the receiving service"
             )
             raise RefusedError(OUT_OF_RESOURCES, self._broken) from error

@@ -8,6 +8,7 @@ next start.
 import errno
 import json
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -23,6 +24,7 @@ from dicomrs.spool.layout import (
     METADATA,
     QUARANTINE,
     RECEIPTS,
+    file_stem,
     object_name,
     parse_object_name,
     reason_name,
@@ -126,7 +128,10 @@ class Outbox:
         parsed = parse_object_name(name)
         if parsed is None:
             raise NotOursError("its name is not an object's name")
-        return Stored(folder, name, parsed[1], read_head_of(self.fs, f"{self.root}/{folder}/{name}"))
+        head = read_head_of(self.fs, f"{self.root}/{folder}/{name}")
+        if file_stem(head.sop_instance) != parsed[0]:
+            raise NotOursError("its file meta header names another SOP Instance than its file name")
+        return Stored(folder, name, parsed[1], head)
 
     def path(self, stored: Stored) -> str:
         """Where the object is."""
@@ -169,8 +174,8 @@ class Outbox:
         try:
             if self.stored(stored.folder, stored.name).arrival == stored.arrival:
                 self.fs.unlink(self.path(stored))
-        except FileNotFoundError:
-            return  # a person was faster
+        except (FileNotFoundError, NotOursError):
+            return  # a person was faster, or it is no longer what was sent: the next look at the folder tells
 
     def move_damaged(self, folder: str, name: str, reason: str) -> str:
         """Move an object that is no longer what was received to _DAMAGED; return its path there.
@@ -180,16 +185,14 @@ class Outbox:
         source = f"{self.root}/{folder}/{name}"
         target = make_folder(self.fs, make_folder(self.fs, self.root, DAMAGED), folder)
         stem, _ = parse_object_name(name) or (name, 1)
-        while True:
-            new = object_name(stem, newest_number(self.fs, target, stem) + 1)
-            try:
-                self.fs.link(source, f"{target}/{new}")
-            except FileExistsError:
-                continue
-            break
         since = datetime.now().astimezone().isoformat(timespec="milliseconds")
         note = json.dumps({"reason": reason, "since": since, "was": f"{folder}/{name}"}, indent=1).encode()
+        new = object_name(stem, newest_number(self.fs, target, stem) + 1)
+        # The reason first: it is what needs room on the disk. One that a crash left without its object is replaced.
+        with suppress(FileNotFoundError):
+            self.fs.unlink(f"{target}/{reason_name(new)}")
         put_file(self.fs, f"{target}/{reason_name(new)}", note)
+        self.fs.link(source, f"{target}/{new}")
         sync_folder(self.fs, target)
         self.fs.unlink(source)
         return f"{target}/{new}"
@@ -201,7 +204,7 @@ class Outbox:
         object that a power cut brings back comes back with its receipts, or not at all.
         """
         path = f"{self.root}/{folder}"
-        with locked(self.fs, f"{self.root}/{LOCKS}/retire") as retired:
+        with suppress(BlockingIOError), locked(self.fs, f"{self.root}/{LOCKS}/retire", wait=False) as retired:
             names = self.fs.listdir(path)
             if any(name not in _REMOVABLE and not name.startswith(f"{METADATA}.") for name in names):
                 return False
@@ -209,7 +212,8 @@ class Outbox:
                 return False
             self.fs.pwrite(retired, b".", self.fs.size(retired))  # one for each: receivers see that there was another
             throw_away(self.fs, self.root, path)
-        return True
+            return True
+        return False  # something is arriving: another time
 
     def _holds(self, kept: str, folder: str) -> bool:
         try:

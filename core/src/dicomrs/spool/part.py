@@ -13,7 +13,8 @@ from dicomrs.spool.digest import Digest
 from dicomrs.spool.fs import CREATE, Data, FileSystem, write_all
 from dicomrs.spool.record import Record, blank_head
 
-_UID_TEXT: Final = re.compile(r"[\x21-\x5b\x5d-\x7e]{1,64}")
+_UID: Final = re.compile(r"[0-9.]{1,64}")
+_UID_TEXT: Final = re.compile(r"[\x21-\x5b\x5d-\x7e]{1,64}")  # old devices name objects with letters, too
 _INVALID_INSTANCE: Final = 0x0117
 _OUT_OF_RESOURCES: Final = 0xA700
 _CHECK_EVERY: Final = 32 * 1024 * 1024
@@ -47,7 +48,8 @@ class Part:
         self.path = path
         self.origin = origin
         self.sop_class, self.sop_instance, self.transfer_syntax = identity
-        if not all(_UID_TEXT.fullmatch(uid) for uid in identity):
+        known = _UID.fullmatch(self.sop_class) and _UID.fullmatch(self.transfer_syntax)
+        if not (known and _UID_TEXT.fullmatch(self.sop_instance)):
             raise RefusedError(_INVALID_INSTANCE, "a UID is empty, longer than 64 characters or has signs no UID has")
         self.length = 0
         self._fs = fs

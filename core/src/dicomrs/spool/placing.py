@@ -72,13 +72,20 @@ def same_dataset(fs: FileSystem, one: int, path: str) -> Head | None:
 
     That is the same dataset in the same transfer syntax, byte for byte.
 
+    A file that cannot be read holds nothing.
+
     Raises:
         FileNotFoundError: there is no such file.
     """
-    other = fs.open(path, READ)
+    try:
+        other = fs.open(path, READ)
+    except FileNotFoundError:
+        raise
+    except OSError:
+        return None
     try:
         return _same(fs, one, other)
-    except NotOursError:
+    except (OSError, NotOursError):
         return None
     finally:
         fs.close(other)

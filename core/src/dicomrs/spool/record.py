@@ -25,6 +25,10 @@ class NotOursError(ValueError):
     """A file in the spool that this version did not write, or whose head is damaged."""
 
 
+class NewerFormatError(NotOursError):
+    """A file that a later version wrote: to be left alone, not taken for damaged."""
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
     """What is known of one arrival.
@@ -59,8 +63,15 @@ class Record:
             NotOursError: it is not a record of this format.
         """
         try:
-            record = cls(**json.loads(data))
-        except (ValueError, TypeError, RecursionError) as error:
+            fields = json.loads(data)
+            if fields["format"] > FORMAT:
+                raise NewerFormatError(
+                    f"a later version of dicomrs wrote it (format {fields['format']}, this one reads {FORMAT}): update"
+                )
+            record = cls(**fields)
+        except NotOursError:
+            raise
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise NotOursError("the record of the arrival is damaged or missing") from error
         if record.format != FORMAT:
             raise NotOursError(f"the record has format {record.format}; this version reads {FORMAT}")

@@ -19,7 +19,7 @@ from dicomrs_wire.errors import ProtocolError
 from dicomrs_wire.pdu import HEADER, PduType, pack_abort, parse_header
 
 ARTIM_SECONDS: Final = 30.0  # PS3.8 9.1.4: time to say who you are
-REQUEST_LIMIT: Final = 1 << 20  # bytes of an A-ASSOCIATE-RQ; 128 contexts with all transfer syntaxes have about 400 KB
+REQUEST_LIMIT: Final = 256 * 1024  # bytes of an A-ASSOCIATE-RQ; 128 contexts with 50 transfer syntaxes have 200 KB
 PENDING_LIMIT: Final = 256  # connections that have not said who they are; beyond it the longest silent one is dropped
 _BACKLOG: Final = 128
 _PROVIDER: Final = 2
@@ -97,12 +97,16 @@ class FrontDoor:
             for key, _ in self._selector.select(timeout):
                 sock = key.fileobj
                 assert isinstance(sock, socket.socket)
-                self._serve(sock, key.data)
+                try:
+                    self._serve(sock, key.data)
+                except Exception:
+                    logger.exception("connection not served")
             self._drop_silent()
 
     def _serve(self, sock: socket.socket, data: "_Pending | str | None") -> None:
         if isinstance(data, _Pending):
-            self._read(data)
+            if sock in self._pending:  # it may have been dropped for the sake of one that came in the same moment
+                self._read(data)
         elif data is None:
             sock.recv(4096)  # woken
         else:

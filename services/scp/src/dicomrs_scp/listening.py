@@ -77,6 +77,15 @@ def _place(receiver: Receiver) -> tuple[str, str]:
     return address, addresses[address]
 
 
+def place_of(receiver: Receiver) -> tuple[str, str, int] | None:
+    """Address, interface and the interface's number, as they are now; None while the machine has no such address."""
+    try:
+        address, interface = _place(receiver)
+        return address, interface, socket.if_nametoindex(interface) if interface else 0
+    except (ListenError, OSError):
+        return None
+
+
 def listen(receiver: Receiver) -> list[socket.socket]:
     """Open the receiver's listening sockets.
 

@@ -17,7 +17,7 @@ from dicomrs.spool.proof import VolumeError, prepare_root
 from dicomrs.spool.space import is_full
 from dicomrs_scp.association import AcceptedAssociation, Ending, Tally
 from dicomrs_scp.frontdoor import FrontDoor
-from dicomrs_scp.listening import listen
+from dicomrs_scp.listening import listen, place_of
 from dicomrs_wire import negotiation
 from dicomrs_wire.association import decode_request, encode_reject
 from dicomrs_wire.dimse import VERIFICATION
@@ -56,6 +56,7 @@ class RunningReceiver:
         self._fs = fs
         self._door = door
         self._listeners: list[socket.socket] = []
+        self._place: tuple[str, str, int] | None = None
         self._associations: set[AcceptedAssociation] = set()
         self._threads: set[threading.Thread] = set()
         self._mutex = threading.Lock()
@@ -67,6 +68,8 @@ class RunningReceiver:
             self._lock = fs.lock(f"{root}/{LOCKS}/scp", wait=False)
         except BlockingIOError:
             raise BusyError(f"another receiving service has {root}; waiting until it has gone") from None
+        except OSError as error:
+            raise VolumeError(f"{root}/{LOCKS}/scp: {error.strerror}") from error
         try:
             self.inbox = Inbox(fs, root, route.spec.storage.reserve.bytes_of)
         except OSError as error:
@@ -84,6 +87,7 @@ class RunningReceiver:
         Raises:
             ListenError: with one line that says what to do.
         """
+        self._place = place_of(self.route.spec.receiver)
         self._listeners = listen(self.route.spec.receiver)
         for sock in self._listeners:
             self._door.add(self.route.metadata.name, sock)
@@ -92,6 +96,12 @@ class RunningReceiver:
         logger.info(
             "listening", route=self.route.metadata.name, place=place, port=receiver.port, ae_title=receiver.ae_title
         )
+
+    def follow_the_address(self) -> None:
+        """Stop listening if the address has gone, or is on another interface now: the sockets would hear nothing."""
+        if self._listeners and place_of(self.route.spec.receiver) != self._place:
+            logger.warning("the receiver's address has moved or gone", route=self.route.metadata.name)
+            self.stop_listening()
 
     def stop_listening(self) -> None:
         """Close the listening sockets; associations go on."""
@@ -206,11 +216,12 @@ class RunningReceiver:
 
     def beat(self, trouble: str) -> None:
         """Write the service's status file for this root."""
+        trouble = trouble or self._closed()  # asks the volume, which may hang: not while holding the mutex
         with self._mutex:
             figures: dict[str, Any] = {
                 "route": self.route.metadata.name,
                 "listening": self.listening,
-                "trouble": trouble or self._closed(),
+                "trouble": trouble,
                 "associations": len(self._associations),
                 "sinceStart": self._total.figures(),
                 "lastAssociation": self._last,

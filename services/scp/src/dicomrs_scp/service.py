@@ -98,6 +98,7 @@ class ScpService:
             try:
                 if running is None:
                     running = self._running[name] = RunningReceiver(self._fs, route, self._door)
+                running.follow_the_address()
                 if not running.listening:
                     running.listen()
             except VolumeError as error:

@@ -16,7 +16,7 @@ from dicomrs.spool.layout import parse_object_name, study_key
 from dicomrs.spool.outbox import Outbox, Stored
 from dicomrs.spool.outlook import Outlook, outlook
 from dicomrs.spool.receipts import Event, Kind, Ledger, event_now
-from dicomrs.spool.record import NotOursError
+from dicomrs.spool.record import NewerFormatError, NotOursError
 from dicomrs_scu.progress import write_progress
 from dicomrs_scu.queue import DestinationQueue
 from dicomrs_scu.waiting import Waiting, waiting_of
@@ -95,8 +95,15 @@ class Backlog:
         if names is None:
             self._forget_gone(study, set(found))
         for name in found:
-            if name not in study.present:
-                self._take_in(study, folder, name)
+            waiting = study.present.get(name)
+            try:
+                if waiting is None:
+                    self._take_in(study, folder, name)
+                else:
+                    self._queue_up(study, waiting)  # the queues are mended, should they ever lose one
+            except OSError as error:
+                # One object that cannot be read must not keep the others of its study back.
+                logger.error("object not readable", study=study.key, reason=f"{error.strerror}; check the disk")
 
     def _open(self, folder: str) -> OpenStudy:
         """The study of a folder, opened once however many threads ask for it."""
@@ -117,23 +124,43 @@ class Backlog:
 
     def _take_in(self, study: OpenStudy, folder: str, name: str) -> None:
         try:
-            stored = self.outbox.stored(folder, name)
+            with study.mutex:
+                waiting = self._admit(study, folder, name)
         except FileNotFoundError:
+            return
+        except NewerFormatError as error:
+            logger.error("object left alone", study=study.key, reason=str(error))
             return
         except NotOursError as error:
             self._damaged(study, folder, name, str(error))
             return
+        if waiting is not None:
+            self._queue_up(study, waiting)
+
+    def _admit(self, study: OpenStudy, folder: str, name: str) -> Waiting | None:
+        """The entry for an object, None if it was complete: then its unlink was lost with the power, and is made up."""
+        stored = self.outbox.stored(folder, name)
         waiting = waiting_of(self.route, stored)
-        with study.mutex:
-            study.present[name] = waiting
-            study.changed = True
-            self._flag_conflict(study, stored, waiting)
-            view = outlook(waiting.arrival, waiting.named, study.ledger)
-            if view.complete:  # its unlink was lost with the power
-                self.outbox.remove(stored)
-                del study.present[name]
-        for destination in view.waiting:
+        self._flag_conflict(study, stored, waiting)
+        study.changed = True
+        if outlook(waiting.arrival, waiting.named, study.ledger).complete:
+            self.outbox.remove(stored)
+            return None
+        study.present[name] = waiting
+        return waiting
+
+    def _queue_up(self, study: OpenStudy, waiting: Waiting) -> None:
+        for destination in outlook(waiting.arrival, waiting.named, study.ledger).waiting:
             self.queues[destination].add(waiting)
+
+    def forget(self, waiting: Waiting) -> None:
+        """The object is not on the disk any more: somebody removed it."""
+        study = self._study(waiting.folder)
+        with study.mutex:
+            if study.present.get(waiting.name) is waiting:
+                del study.present[waiting.name]
+                study.changed = True
+        self._dequeue(waiting)
 
     def _flag_conflict(self, study: OpenStudy, stored: Stored, waiting: Waiting) -> None:
         """Other bytes under one SOP Instance UID: say so, and hold the later arrival if the route wants that."""
@@ -167,7 +194,10 @@ class Backlog:
             ):
                 # Before the name is free: a new arrival may take it at once, and must be seen as new.
                 study.present.pop(stored.name, None)
-                self.outbox.remove(stored)
+                try:
+                    self.outbox.remove(stored)
+                except OSError as error:  # the next rescan makes it up
+                    logger.error("object not removed", study=study.key, reason=error.strerror)
                 study.ledger.forget(stored.arrival)
 
     def _named(self, stored: Stored) -> tuple[str, ...]:
@@ -177,16 +207,16 @@ class Backlog:
         study.changed = True
         self.outbox.commit(study.ledger, events)
 
-    def park(self, waiting: Waiting, destination: str, why: str) -> None:
-        """A destination will not take an object: it waits for a person.
+    def park(self, waiting: Waiting, destination: str, why: str, told: str) -> None:
+        """A destination will not take an object: it waits for a person. why: for the log; told: for the receipt.
 
         Raises:
             OSError: that could not be written down.
         """
         try:
-            event = self.outbox.stored(waiting.folder, waiting.name).event(Kind.PARKED, destination, why=why)
+            event = self.outbox.stored(waiting.folder, waiting.name).event(Kind.PARKED, destination, why=told)
         except NotOursError:  # its head is damaged; the receipt need not wait for the rescan that finds out
-            event = event_now(Kind.PARKED, waiting.arrival, destination, why=why)
+            event = event_now(Kind.PARKED, waiting.arrival, destination, why=told)
         self.note(waiting, [event])
         logger.warning("object parked", destination=destination, study=self.key_of(waiting.folder), reason=why)
 

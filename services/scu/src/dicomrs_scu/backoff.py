@@ -21,7 +21,8 @@ class Tries:
     """The refusals of one object at one destination.
 
     attempts: all of them; counted: those that count towards parking; first: when the first of these was;
-    confirmed: how many objects the destination had confirmed at the last try; due: when it may be tried again.
+    confirmed: how many objects the destination had confirmed at the last try; due: when it may be tried again;
+    sick: the last try was made while the destination refused everything.
     Times are of time.monotonic().
     """
 
@@ -30,5 +31,5 @@ class Tries:
     first: float = 0.0
     confirmed: int = 0
     due: float = 0.0
-    last_counted: bool = False
+    sick: bool = False
     why: str = ""

@@ -8,6 +8,7 @@ a target that is sick parks nothing.
 
 import threading
 from bisect import insort
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -43,6 +44,7 @@ class DestinationQueue:
         # has heard that the old one is settled.
         self._entries: dict[str, dict[str, Waiting]] = {}  # all that waits, also in flight and refused
         self._ready: dict[str, dict[str, Waiting]] = {}  # what may be taken
+        self._names: dict[str, Counter[str]] = {}  # of the entries; for folders in which a UID has come more than once
         self._refused: dict[str, tuple[Waiting, Tries]] = {}  # by arrival
         self._in_flight: set[str] = set()
         self._confirmed = 0
@@ -62,6 +64,8 @@ class DestinationQueue:
             if waiting.arrival in entries:
                 return
             entries[waiting.arrival] = waiting
+            if waiting.folder in self._names:
+                self._names[waiting.folder][waiting.name] += 1
             self._ready[waiting.folder][waiting.arrival] = waiting
             self._changed.notify()
 
@@ -118,8 +122,8 @@ class DestinationQueue:
             self._retry_at, self._trouble = 0.0, ""
             self._discard(waiting)
             for _, tries in self._refused.values():
-                if not tries.last_counted:
-                    tries.due = 0.0
+                if tries.sick:
+                    tries.due, tries.sick = 0.0, False
 
     def refused(self, waiting: Waiting, why: str, *, countable: bool = True, of_target: bool = True) -> bool:
         """Put an object at the tail with a back-off of its own; True: it has had its tries and is to be parked.
@@ -130,12 +134,14 @@ class DestinationQueue:
         with self._changed:
             now = self._clock()
             self._in_flight.discard(waiting.arrival)
+            if waiting.arrival not in self._entries.get(waiting.folder, {}):
+                return False  # it has left meanwhile
             _, tries = self._refused.setdefault(waiting.arrival, (waiting, Tries()))
             tries.attempts += 1
             tries.why = why
-            tries.last_counted = countable and self._confirmed > tries.confirmed
+            counts = countable and self._confirmed > tries.confirmed
             tries.confirmed = self._confirmed
-            if tries.last_counted:
+            if counts:
                 tries.counted += 1
                 tries.first = tries.first or now
                 self._refused_in_row.clear()
@@ -147,6 +153,8 @@ class DestinationQueue:
             if of_target:
                 self._refused_in_row.add(waiting.arrival)
             if len(self._refused_in_row) >= _SICK_AFTER:
+                for arrival in self._refused_in_row & self._refused.keys():
+                    self._refused[arrival][1].sick = True
                 self._target_failed(f"it refuses everything: {why}", now)
             return False
 
@@ -194,10 +202,12 @@ class DestinationQueue:
         entries = self._entries.get(waiting.folder)
         if entries is None:
             return
-        entries.pop(waiting.arrival, None)
+        if entries.pop(waiting.arrival, None) is not None and waiting.folder in self._names:
+            self._names[waiting.folder][waiting.name] -= 1
         self._ready[waiting.folder].pop(waiting.arrival, None)
         if not entries:
             del self._entries[waiting.folder], self._ready[waiting.folder]
+            self._names.pop(waiting.folder, None)
             self._folders.remove(waiting.folder)
 
     def _candidates(self, now: float) -> Iterator[Waiting]:
@@ -228,5 +238,8 @@ class DestinationQueue:
     def _is_first(self, waiting: Waiting) -> bool:
         if waiting.number == 1:
             return True
-        earlier = set(waiting.earlier_names())
-        return not any(entry.name in earlier for entry in self._entries[waiting.folder].values())
+        names = self._names.get(waiting.folder)
+        if names is None:
+            names = Counter(entry.name for entry in self._entries.get(waiting.folder, {}).values())
+            self._names[waiting.folder] = names
+        return not any(names[name] for name in waiting.earlier_names())

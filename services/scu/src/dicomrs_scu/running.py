@@ -58,6 +58,21 @@ class RunningRoute(threading.Thread):
         """Finish the objects in hand, then end."""
         self._stopping.set()
 
+    @property
+    def healthy(self) -> bool:
+        """Whether its threads live; they end only when stopped, or by a fault of ours."""
+        return self._stopping.is_set() or (self.is_alive() and all(sender.is_alive() for sender in list(self._senders)))
+
+    @property
+    def stopping(self) -> bool:
+        """Whether it was told to stop."""
+        return self._stopping.is_set()
+
+    @property
+    def waiting(self) -> int:
+        """How many deliveries are still to be made."""
+        return sum(queue.figures().waiting for queue in self._queues.values())
+
     def run(self) -> None:
         """Serve until stopped."""
         lock = self._take_root()
@@ -88,6 +103,8 @@ class RunningRoute(threading.Thread):
                 self.trouble, now = error, str(error)
             except BlockingIOError:
                 now = f"another sending service has {self._root}; waiting until it has gone"
+            except OSError as error:
+                now = f"{self._root}: {error.strerror}"
             if now != said:
                 logger.error("not sending", route=self.route.metadata.name, reason=now)
                 said = now
@@ -109,9 +126,9 @@ class RunningRoute(threading.Thread):
             return
         for to in self.route.spec.destinations:
             for index in range(to.associations):
-                self._senders.append(Sender(self._backlog, to, self._queues[to.name], index))
-        for sender in self._senders:
-            sender.start()
+                sender = Sender(self._backlog, to, self._queues[to.name], index)
+                sender.start()
+                self._senders.append(sender)
 
     def _work(self) -> None:
         """Follow the hints closely, rescan now and then, and keep the figures fresh.

@@ -22,7 +22,15 @@ from dicomrs_scu.queue import DestinationQueue
 from dicomrs_scu.verdict import Verdict, verdict
 from dicomrs_scu.waiting import Pair, Waiting
 from dicomrs_wire.association import MAX_CONTEXTS
-from dicomrs_wire.errors import AssociationError, DigestMismatch, Rejected, Unreachable
+from dicomrs_wire.errors import (
+    Aborted,
+    AssociationError,
+    DigestMismatch,
+    PeerClosed,
+    ProtocolError,
+    Rejected,
+    Unreachable,
+)
 from dicomrs_wire.requestor import Requestor, StoreReply
 from dicomrs_wire.statuses import describe_status
 
@@ -48,6 +56,7 @@ class Sender(threading.Thread):
         self._destination = destination
         self._queue = queue
         self._skip = index * OBJECTS_PER_SENDER
+        self._most_contexts = MAX_CONTEXTS
         self._stopping = threading.Event()
         self._pending: dict[str, list[tuple[Waiting, Stored, Event]]] = {}
         self._pending_since = 0.0
@@ -60,20 +69,23 @@ class Sender(threading.Thread):
     def run(self) -> None:
         """Until stopped. A fault of ours is logged and treated like a target's: back off, go on."""
         while not self._stopping.is_set():
-            pairs = self._queue.pairs(MAX_CONTEXTS, self._skip)
-            if not pairs:
-                self._queue.wait(1.0)
-                continue
             try:
-                self._associate(pairs)
+                self._round()
             except _ReopenError:
                 continue
             except AssociationError as error:
                 self._failed(str(error), expected=isinstance(error, Unreachable | Rejected))
             except Exception as error:
                 logger.exception("sending failed", destination=self._destination.name)
-                self._failed(f"{type(error).__name__}: {error}", expected=False)
+                self._failed(f"a fault of the router: {type(error).__name__}, see its log", expected=False)
         self._flush()
+
+    def _round(self) -> None:
+        pairs = self._queue.pairs(self._most_contexts, self._skip)
+        if pairs:
+            self._associate(pairs)
+        else:
+            self._queue.wait(1.0)
 
     def _failed(self, why: str, *, expected: bool) -> None:
         log = logger.info if expected else logger.warning
@@ -85,9 +97,7 @@ class Sender(threading.Thread):
         to = self._destination
         number = uuid.uuid4().hex[:8]
         started, sent = time.monotonic(), 0
-        with Requestor.connect(
-            to.host, to.port, calling=to.calling_ae_title, called=to.ae_title, contexts=pairs
-        ) as association:
+        with self._open(pairs) as association:
             accepted = {pair for pair in pairs if association.accepted(*pair)}
             self._refuse_contexts(set(pairs) - accepted)
             try:
@@ -97,6 +107,24 @@ class Sender(threading.Thread):
                 self._flush()
                 seconds = round(time.monotonic() - started, 3)
                 logger.info("association", destination=to.name, association=number, delivered=sent, seconds=seconds)
+
+    def _open(self, pairs: list[Pair]) -> Requestor:
+        """Negotiate. A target that ends the negotiation itself may choke on one of the contexts: then fewer are tried.
+
+        An object whose context chokes it when proposed alone has had a try like any other that is refused.
+        """
+        to = self._destination
+        try:
+            association = Requestor.connect(
+                to.host, to.port, calling=to.calling_ae_title, called=to.ae_title, contexts=pairs
+            )
+        except (Aborted, PeerClosed, ProtocolError) as error:
+            self._most_contexts = max(1, len(pairs) // 2)
+            if len(pairs) == 1 and (waiting := self._queue.take(pairs)) is not None:
+                self._refused(waiting, str(error))
+            raise
+        self._most_contexts = MAX_CONTEXTS
+        return association
 
     def _next(self, accepted: set[Pair]) -> Waiting | None:
         """The next object for this association; None: nothing for a while, or it is time to stop or to back off."""
@@ -119,39 +147,47 @@ class Sender(threading.Thread):
             self._refused(waiting, why, of_target=False)
 
     def _deliver(self, association: Requestor, waiting: Waiting, number: str) -> bool:
-        """Send one object; whether the target confirmed it."""
-        fs = self._backlog.outbox.fs
+        """Send one object; whether the target confirmed it. Whatever happens, the queue hears what became of it."""
         started = time.monotonic()
         try:
-            fd = fs.open(f"{self._backlog.outbox.root}/{waiting.folder}/{waiting.name}", READ)
+            stored, reply = self._attempt(association, waiting)
         except FileNotFoundError:
-            self._queue.discard(waiting)  # somebody removed it
+            self._backlog.forget(waiting)  # somebody removed it
             return False
-        try:
-            head = read_head(fs, fd)
-            if head.record.arrival == waiting.arrival and (head.sop_class, head.transfer_syntax) != waiting.pair:
-                raise NotOursError("its file meta header is not the one that was found at first")
-            stored = Stored(waiting.folder, waiting.name, waiting.number, head)
-            reply = self._send(association, stored, fd, fs.size(fd) - head.start)
         except (DigestMismatch, NotOursError) as error:
-            self._queue.discard(waiting)
-            self._backlog.damaged(waiting, str(error))
+            self._damaged(waiting, str(error))
             raise _ReopenError from error
         except AssociationError as error:
             self._refused(waiting, str(error))
             raise
         except OSError as error:
-            self._refused(
-                waiting, f"it cannot be read from the disk: {error.strerror}", countable=False, of_target=False
-            )
+            why = f"it cannot be read from the disk: {error.strerror}"
+            self._refused(waiting, why, countable=False, of_target=False)
             raise _ReopenError from error
         except Exception as error:
             # Whatever it is, those behind this object must have their turn before it is tried again.
-            self._refused(waiting, f"{type(error).__name__}: {error}", countable=False, of_target=False)
+            self._refused(waiting, f"{type(error).__name__}, see the log", countable=False, of_target=False)
             raise
+        return self._judge(waiting, stored, reply, number, time.monotonic() - started)
+
+    def _attempt(self, association: Requestor, waiting: Waiting) -> tuple[Stored, StoreReply]:
+        fs = self._backlog.outbox.fs
+        fd = fs.open(f"{self._backlog.outbox.root}/{waiting.folder}/{waiting.name}", READ)
+        try:
+            head = read_head(fs, fd)
+            if head.record.arrival == waiting.arrival and (head.sop_class, head.transfer_syntax) != waiting.pair:
+                raise NotOursError("its file meta header is not the one that was found at first")
+            stored = Stored(waiting.folder, waiting.name, waiting.number, head)
+            return stored, self._send(association, stored, fd, fs.size(fd) - head.start)
         finally:
             fs.close(fd)
-        return self._judge(waiting, stored, reply, number, time.monotonic() - started)
+
+    def _damaged(self, waiting: Waiting, reason: str) -> None:
+        try:
+            self._backlog.damaged(waiting, reason)
+        except OSError as error:
+            why = f"{reason}; it could not be moved to _DAMAGED: {error.strerror}"
+            self._refused(waiting, why, countable=False, of_target=False)
 
     def _send(self, association: Requestor, stored: Stored, fd: int, length: int) -> StoreReply:
         head = stored.head
@@ -171,7 +207,9 @@ class Sender(threading.Thread):
     def _judge(self, waiting: Waiting, stored: Stored, reply: StoreReply, number: str, seconds: float) -> bool:
         """Act on the target's answer."""
         meaning = verdict(reply.status)
-        said = describe_status(reply.status) + (f" ({reply.comment})" if reply.comment else "")
+        said = describe_status(reply.status)
+        # What the target says of its own may name the patient: into the receipts, not into the log.
+        told = said + (f" ({reply.comment})" if reply.comment else "")
         if meaning is Verdict.DELIVERED:
             logger.info(
                 "delivered",
@@ -190,12 +228,15 @@ class Sender(threading.Thread):
             self._pend(waiting, stored, event)
             return True
         if meaning is Verdict.PERMANENT:
-            self._park(waiting, said)
+            self._park(waiting, said, told)
         else:
-            self._refused(waiting, said, countable=meaning is Verdict.VAGUE)
+            self._refused(waiting, said, told, countable=meaning is Verdict.VAGUE)
         return False
 
-    def _refused(self, waiting: Waiting, why: str, *, countable: bool = True, of_target: bool = True) -> None:
+    def _refused(
+        self, waiting: Waiting, why: str, told: str = "", *, countable: bool = True, of_target: bool = True
+    ) -> None:
+        """why: for the log; told: for the receipts, with the target's own words."""
         self._flush()  # what was confirmed before counts
         logger.warning(
             "object not taken",
@@ -204,17 +245,18 @@ class Sender(threading.Thread):
             arrival=waiting.arrival,
             reason=why,
         )
-        if self._queue.refused(waiting, why, countable=countable, of_target=of_target):
-            self._park(waiting, why)
+        if self._queue.refused(waiting, told or why, countable=countable, of_target=of_target):
+            self._park(waiting, why, told)
 
-    def _park(self, waiting: Waiting, why: str) -> None:
+    def _park(self, waiting: Waiting, why: str, told: str = "") -> None:
+        # Out of the queue first: a release that comes between must find its way back into it.
+        self._queue.discard(waiting)
         try:
-            self._backlog.park(waiting, self._destination.name, why)
+            self._backlog.park(waiting, self._destination.name, why, told or why)
         except OSError as error:
             logger.error("object not parked, it will be tried again", reason=error.strerror)
-            self._queue.refused(waiting, why, countable=False, of_target=False)
-        else:
-            self._queue.discard(waiting)
+            self._queue.add(waiting)
+            self._queue.refused(waiting, told or why, countable=False, of_target=False)
 
     def _pend(self, waiting: Waiting, stored: Stored, event: Event) -> None:
         """Collect receipts, to make them durable in groups."""
@@ -234,11 +276,12 @@ class Sender(threading.Thread):
         for folder, results in pending.items():
             try:
                 self._backlog.settle(folder, [(stored, event) for _, stored, event in results])
-            except OSError as error:
-                logger.error("receipts not durable, objects will be sent again", reason=error.strerror)
+            except Exception as error:
+                why = error.strerror if isinstance(error, OSError) else type(error).__name__
+                logger.exception("receipts not durable, objects will be sent again")
                 for waiting, _, _ in results:
                     self._queue.put_back(waiting)
-                self._queue.target_failed(f"receipts cannot be written: {error.strerror}")
+                self._queue.target_failed(f"receipts cannot be written: {why}")
             else:
                 for waiting, _, _ in results:
                     self._queue.confirmed(waiting)

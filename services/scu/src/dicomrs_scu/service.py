@@ -24,6 +24,7 @@ class ScuService:
         self._fs = fs
         self._manifests = manifests
         self._running: dict[str, RunningRoute] = {}
+        self._draining: list[RunningRoute] = []
 
     def run(self, stop: threading.Event) -> Exit:
         """Serve until stop is set. Where at the start no root at all can be used, the exit code says so."""
@@ -33,7 +34,10 @@ class ScuService:
             if (exit_code := self._hopeless()) is not None:
                 return exit_code
             while not stop.wait(_POLL_SECONDS):
+                if not all(running.healthy for running in self._running.values()):
+                    return Exit.INTERNAL  # to be started anew
                 self._reload(self._manifests.poll())
+                self._let_go_of_drained()
         finally:
             self._stop()
         return Exit.OK
@@ -55,22 +59,40 @@ class ScuService:
         self._apply(change.routes)
 
     def _apply(self, routes: Iterable[ClinicRoute]) -> None:
-        """Stop what is gone or has changed; start what is new. A route that stays the same notices nothing."""
+        """Stop what is gone or has changed; start what is new. A route that stays the same notices nothing.
+
+        A root that no route names any more is drained first, under the last route that named it.
+        """
         wanted = {route.metadata.name: route for route in routes}
+        roots = {route.spec.storage.root for route in wanted.values()}
         ending = [running for name, running in self._running.items() if wanted.get(name) != running.route]
         for running in ending:
             del self._running[running.route.metadata.name]
-        for running in ending:
-            running.stop()
+        for running in [*ending, *self._draining]:
+            root = running.route.spec.storage.root
+            if root in roots or not running.waiting:
+                running.stop()
+            elif running not in self._draining:
+                logger.warning(
+                    "no route names this root any more: it is drained first", root=root, waiting=running.waiting
+                )
+                self._draining.append(running)
         for name, route in wanted.items():
             if name not in self._running:
                 # It waits for the root's lock until the route it replaces has let go.
                 self._running[name] = RunningRoute(self._fs, route)
                 self._running[name].start()
 
+    def _let_go_of_drained(self) -> None:
+        for running in [running for running in self._draining if not running.waiting]:
+            logger.info("root drained", root=running.route.spec.storage.root)
+            running.stop()
+        self._draining = [running for running in self._draining if not running.stopping]
+
     def _stop(self) -> None:
         deadline = time.monotonic() + STOP_SECONDS
-        for route in self._running.values():
+        serving = [*self._running.values(), *self._draining]
+        for route in serving:
             route.stop()
-        for route in self._running.values():
+        for route in serving:
             route.join(max(0.0, deadline - time.monotonic()))
