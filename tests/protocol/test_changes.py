@@ -6,13 +6,38 @@ from dicomrs_wire.errors import Rejected, Unreachable
 from support.objects import image, instance, series
 from support.polling import eventually, hold
 from support.processes import free_port
-from support.router import changed, destination, route
+from support.router import SERVICES, changed, destination, route
 from support.sender import association, send, send_all, store
+from support.tap import taps
+
+REFUSED = "manifest refused, the last good one stays"
+
+
+@pytest.fixture(scope="module")
+def shared_router(tmp_path_factory, make_shared_router, shared_tap):
+    root = tmp_path_factory.mktemp("root") / "root"
+    return make_shared_router(route(root, destination("tap", shared_tap.port)))
 
 
 @pytest.fixture
-def router(tmp_path, make_router, tap):
-    return make_router(route(tmp_path / "root", destination("tap", tap.port)))
+def router(shared_router):
+    """Every test leaves it with its one destination and nothing waiting."""
+    yield shared_router
+    shared_router.spool().wait_empty()
+
+
+@pytest.fixture
+def tap(shared_tap):
+    """The target, with nothing in it."""
+    shared_tap.arrived.clear()
+    shared_tap.stored.clear()
+    return shared_tap
+
+
+@pytest.fixture
+def second_tap():
+    with taps(1) as (made,):
+        yield made
 
 
 def test_a_suspended_route_receives_and_sends_later(router, tap):
@@ -42,43 +67,49 @@ def test_a_suspended_receiver_rejects_for_now_and_sending_goes_on(router, tap):
     send_all(router.port(), objects[:1])
 
 
-def test_a_destination_that_has_moved_gets_what_waits(tmp_path, make_router, two_taps):
-    old, new = two_taps
-    old.stop()
-    router = make_router(route(tmp_path / "root", destination("target", old.port)))
+def test_a_destination_that_has_moved_gets_what_waits(router, second_tap):
+    running = router.routes[0]
+    away = destination("tap", free_port())
+    router.rewrite(changed(running, destinations=[away]))
     objects = series(10)
     send_all(router.port(), objects)
-    router.wait_for("scu", "destination failed")
-    router.rewrite(changed(router.routes[0], destinations=[destination("target", new.port)]))
+    router.wait_for("scu", "destination failed", f":{away['port']} refuses connections")
+    router.rewrite(changed(running, destinations=[{**away, "port": second_tap.port}]))
     router.spool().wait_empty()
-    assert {one.identity for one in new.stored} == {one.identity for one in objects}
+    assert {one.identity for one in second_tap.stored} == {one.identity for one in objects}
+    router.rewrite(running)
 
 
-def test_what_only_a_removed_destination_lacks_is_complete(tmp_path, make_router, two_taps):
-    stays, goes = two_taps
-    goes.stop()
-    first, second = destination("stays", stays.port), destination("goes", goes.port)
-    router = make_router(route(tmp_path / "root", first, second))
-    send_all(router.port(), series(5))
-    stays.wait_stored(5)
-    router.spool().wait_receipts(5, kind="delivered", destination="stays")
-    assert len(router.spool().waiting()) == 5
-    router.rewrite(changed(router.routes[0], destinations=[first]))
-    router.spool().wait_empty()
-    assert len(stays.stored) == 5
+def test_what_only_a_removed_destination_lacks_is_complete(router, tap):
+    running = router.routes[0]
+    (first,) = running["spec"]["destinations"]
+    router.rewrite(changed(running, destinations=[first, destination("away", free_port())]))
+    objects = series(5)
+    send_all(router.port(), objects)
+    spool, uids = router.spool(), {one.uid for one in objects}
+    eventually(lambda: uids <= {event["uid"] for event in spool.receipts(kind="delivered")}, "the first has them all")
+    assert {path.stem for path in spool.waiting()} == uids
+    router.rewrite(running)
+    spool.wait_empty()
+    assert len(tap.stored) == 5
+
+
+def undestined(spool):
+    return sum(study.get("progress", {}).get("noDestination", 0) for study in spool.metadata())
 
 
 def test_what_nobody_has_got_stays_when_the_last_destination_is_removed(router, tap):
     tap.stop()
     send_all(router.port(), series(3))
-    to = router.routes[0]["spec"]["destinations"]
-    router.rewrite(changed(router.routes[0], destinations=[]))
+    running = router.routes[0]
+    router.rewrite(changed(running, destinations=[]))
     spool = router.spool()
-    eventually(lambda: spool.metadata()[0].get("progress", {}).get("noDestination") == 3, "it is shown")
+    eventually(lambda: undestined(spool) == 3, "it is shown")
     assert len(spool.waiting()) == 3
     tap.start()
-    router.rewrite(changed(router.routes[0], destinations=to))
+    router.rewrite(running)
     spool.wait_empty()
+    assert len(tap.stored) == 3
 
 
 def test_an_open_association_survives_a_reload_and_a_receiver_that_moves(router, tap):
@@ -86,7 +117,7 @@ def test_an_open_association_survives_a_reload_and_a_receiver_that_moves(router,
     old = router.port()
     with association(old, [one]) as requestor:
         assert store(requestor, one).status == 0
-        router.rewrite(changed(router.routes[0], destinations=[destination("tap", tap.port, associations=2)]))
+        router.rewrite(changed(router.routes[0], storage={"retention": "7d"}))
         assert store(requestor, two).status == 0
         router.rewrite(changed(router.routes[0], receiver={"port": free_port()}))
         eventually(router.is_listening, "the new port is open")
@@ -99,22 +130,19 @@ def test_an_open_association_survives_a_reload_and_a_receiver_that_moves(router,
 
 
 @pytest.mark.parametrize(
-    ("text", "words"), [("spec: [", "yaml"), ("apiVersion: dicomrs.io/v1\nkind: ClinicRoute\n", "apiVersion")]
+    ("text", "words"), [("spec: [", "YAML"), ("apiVersion: dicomrs.io/v1\nkind: ClinicRoute\n", "apiVersion")]
 )
 def test_a_broken_manifest_changes_nothing_and_says_so_once(router, tap, text, words):
     good = router.manifest.read_text()
+    loads = {service: len(router.events(service, "manifests loaded")) for service in SERVICES}
     router.manifest.write_text(text)
-    for service in ("scp", "scu"):
-        line = router.wait_for(service, "manifest refused, the last good one stays")
-        assert words.lower() in line["problem"].lower()
-        assert str(router.manifest) in line["problem"]
+    for service in SERVICES:
+        assert str(router.manifest) in router.wait_for(service, REFUSED, words)["problem"]
     send_all(router.port(), series(3))
     router.spool().wait_empty()
     router.manifest.write_text(good)
-    for service in ("scp", "scu"):
-        router.wait_for(service, "manifests loaded")
-        assert (
-            len({line["problem"] for line in router.events(service, "manifest refused, the last good one stays")}) > 0
-        )
+    for service, number in loads.items():
+        eventually(lambda s=service, n=number: len(router.events(s, "manifests loaded")) > n, "the good one is loaded")
+        assert len([line for line in router.events(service, REFUSED) if words in line["problem"]]) == 1
     send_all(router.port(), series(1))
     tap.wait_stored(4)

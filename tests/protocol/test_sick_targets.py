@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from dicomrs_scu.backoff import TARGET_LIMIT
-from support.objects import CT, series
+from support.objects import CT, MR, series
 from support.polling import eventually
 from support.router import destination, route
 from support.sender import send_all
@@ -34,6 +34,7 @@ def recover(tap):
     tap.answer = take_all
     tap.refuses_associations = tap.aborts_associations = False
     tap.refused_contexts = set()
+    tap.chokes_on = set()
 
 
 def refuse(tap):
@@ -130,3 +131,15 @@ def test_a_target_that_never_answers_is_given_up_and_tried_again(router, tap):
     assert line
     recover(tap)
     all_arrive_once(router, tap, objects)
+
+
+def test_a_target_that_chokes_on_one_context_gets_all_else(router, tap):
+    """It ends the negotiation whenever one SOP class is proposed: only that class's object waits."""
+    tap.chokes_on = {MR}
+    (bad,), good = series(1, modality="MR"), series(10)
+    send_all(router.port(), [bad, *good])
+    tap.wait_stored(len(tap.stored) + 1)
+    eventually(lambda: {one.uid for one in good} <= {one.uid for one in tap.stored}, "the others arrive")
+    assert bad.uid not in {one.uid for one in tap.arrived}
+    tap.chokes_on = set()
+    eventually(lambda: bad.uid in {one.uid for one in tap.stored}, "it arrives at last", RECOVERY)

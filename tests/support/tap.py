@@ -53,6 +53,7 @@ class Tap:
         self.refuses_associations = False
         self.aborts_associations = False
         self.refused_contexts: set[str] = set()  # SOP classes
+        self.chokes_on: set[str] = set()  # SOP classes: it aborts the negotiation when one is proposed
         self.arrived: list[Received] = []  # whatever the answer was
         self.stored: list[Received] = []  # answered as a success or a warning
         self.associations = 0
@@ -113,6 +114,9 @@ class Tap:
         event.assoc.ae.require_called_aet = self.refuses_associations
         self.refusals += self.refuses_associations
         wanted = event.assoc.requestor.primitive.presentation_context_definition_list
+        if self.chokes_on.intersection(context.abstract_syntax for context in wanted):
+            event.assoc.abort()
+            return
         if self.refused_contexts:
             # An abstract syntax that pynetdicom knows as no storage class is refused by it.
             for context in wanted:

@@ -1,5 +1,6 @@
 """What scu finds in a root, on a real file system: what it queues, holds, settles, releases and removes."""
 
+import errno
 import json
 import time
 from collections.abc import Callable
@@ -288,3 +289,64 @@ def test_a_late_image_joins_its_study_and_after_retirement_makes_a_new_folder(
     path = root / receive(third)
     assert path.exists()
     assert (path.parent / ".metadata.json").exists()
+
+
+class UnreadableFile(OsFileSystem):
+    """A disk that fails to read one file."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def open(self, path: str, flags: int) -> int:
+        if path.endswith(self.name):
+            raise OSError(errno.EIO, "Input/output error", path)
+        return super().open(path, flags)
+
+
+def test_an_unreadable_object_keeps_no_other_of_its_study_back(root: Path, receive: Callable[[Instance], str]) -> None:
+    paths = [receive(instance) for instance in objects.series(3, rows=8)]
+    backlog = backlog_of(root, "a")
+    backlog.outbox = Outbox(UnreadableFile(Path(paths[0]).name), str(root))
+    backlog.rescan()
+    assert backlog.queues["a"].figures().waiting == 2
+    backlog.outbox = Outbox(FS, str(root))
+    backlog.rescan()
+    assert backlog.queues["a"].figures().waiting == 3
+
+
+def test_a_removed_object_that_comes_again_under_its_name_is_seen(
+    root: Path, receive: Callable[[Instance], str]
+) -> None:
+    instance = one_image()
+    path = root / receive(instance)
+    backlog = backlog_of(root, "a")
+    backlog.rescan()
+    waiting = backlog.queues["a"].take([PAIR])
+    assert waiting is not None
+    path.unlink()
+    backlog.forget(waiting)
+    receive(instance)
+    backlog.follow_hints()
+    deliver_next(backlog, "a")
+    assert not path.exists()
+
+
+def test_a_file_of_a_later_version_is_left_alone(root: Path, receive: Callable[[Instance], str]) -> None:
+    path = root / receive(one_image())
+    data = path.read_bytes().replace(b'"format":1', b'"format":9')
+    path.write_bytes(data)
+    backlog = backlog_of(root, "a")
+    backlog.rescan()
+    assert backlog.queues["a"].figures().waiting == 0
+    assert path.read_bytes() == data
+
+
+def test_a_head_that_names_another_object_than_the_file_is_damage(
+    root: Path, receive: Callable[[Instance], str]
+) -> None:
+    path = root / receive(one_image())
+    path.rename(path.with_name("1.2.3.dcm"))
+    backlog = backlog_of(root, "a")
+    backlog.rescan()
+    assert backlog.queues["a"].figures().waiting == 0
+    assert len(list((root / "_DAMAGED").glob("2*/1.2.3.dcm"))) == 1

@@ -1,5 +1,7 @@
 """The order in which objects go to one destination, and what a refusal does: the rules of invariant 4."""
 
+import time
+
 import pytest
 
 from dicomrs.route import Duration, Park
@@ -214,3 +216,42 @@ def test_a_new_arrival_under_a_name_that_is_just_being_settled_is_queued(queue: 
     queue.add(new)
     queue.confirmed(old)
     assert queue.take([CT]) is new
+
+
+def test_an_object_too_large_for_the_target_keeps_its_own_back_off_when_others_are_confirmed(
+    queue: DestinationQueue,
+) -> None:
+    large = waiting("1.dcm")
+    queue.add(large)
+    assert queue.take([CT]) is large
+    queue.refused(large, "A700", countable=False)
+    for number in range(2, 5):
+        other = waiting(f"{number}.dcm")
+        queue.add(other)
+        assert queue.take([CT]) is other
+        queue.confirmed(other)
+    assert queue.take([CT]) is None
+
+
+def test_a_refusal_of_what_has_left_meanwhile_leaves_nothing_behind(queue: DestinationQueue) -> None:
+    first, second = waiting("1.dcm"), waiting("1_2.dcm", number=2)
+    queue.add(second)
+    assert queue.take([CT]) is second
+    queue.discard(second)
+    assert queue.refused(second, "0110") is False
+    queue.add(first)
+    assert queue.take([CT]) is first
+    assert queue.take([CT]) is None
+
+
+def test_thousands_of_second_arrivals_are_looked_through_quickly(queue: DestinationQueue) -> None:
+    for number in range(1000):
+        queue.add(waiting(f"{number}_2.dcm", number=2))
+        queue.add(waiting(f"{number}.dcm"))
+    started = time.monotonic()
+    for _ in range(20):
+        assert queue.pairs(128) == [CT]
+    assert time.monotonic() - started < 5  # it took minutes when every name was compared with every other
+    queue.discard(waiting("7.dcm"))
+    taken = [queue.take([CT]) for _ in range(1000)]
+    assert [one.name for one in taken if one.number == 2] == ["7_2.dcm"]
