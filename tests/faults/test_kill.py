@@ -8,6 +8,7 @@ from support.objects import series
 from support.polling import eventually
 from support.router import destination, route
 from support.sender import StubbornScanner
+from support.spool_view import DAMAGED, QUARANTINE
 
 OBJECTS = 500
 
@@ -34,7 +35,8 @@ def test_what_was_acknowledged_arrives_when_services_are_killed(victims, tmp_pat
         uid: {identity} for uid, identity in sent.items()
     }
     assert {event["uid"] for event in spool.receipts(kind="delivered")} == set(sent)
-    assert not spool.kept_aside("_INVALID_NO_PIXELS")
-    assert not spool.kept_aside("_DAMAGED")
+    assert not spool.kept_aside(QUARANTINE)
+    assert not spool.kept_aside(DAMAGED)
+    assert not list(spool.root.glob(".incoming/*/part-*")), "what was cut off is swept away at the next start"
     if "scp" in victims:
         assert scanner.failures

@@ -5,6 +5,7 @@ import random
 import shutil
 import socket
 import subprocess
+import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -26,8 +27,13 @@ PACKAGES = {
 
 
 def find_program(name: str) -> str | None:
-    """The path of a program; servers live where an ordinary user's PATH does not look."""
-    return shutil.which(name, path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"]))
+    """The path of a program; servers live where an ordinary user's PATH does not look.
+
+    Not in Python's own environment: pynetdicom puts programs of its own there that bear the names of DCMTK's.
+    """
+    own = os.path.dirname(sys.executable)
+    folders = [folder for folder in os.environ.get("PATH", "").split(os.pathsep) if folder != own]
+    return shutil.which(name, path=os.pathsep.join([*folders, "/usr/sbin", "/sbin"]))
 
 
 def free_port() -> int:

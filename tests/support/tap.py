@@ -1,6 +1,5 @@
 """A target that keeps every dataset's bytes as they came in, and answers what a test wants: pynetdicom's, not ours."""
 
-import hashlib
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -29,14 +28,9 @@ Answer = int | Dataset | Act
 
 @dataclass(frozen=True)
 class Received(Instance):
-    """An object that has arrived whole. calling: the sender's AE title; association: a number for each."""
+    """An object that has arrived whole. calling: the sender's AE title."""
 
     calling: str
-    association: int
-
-    @property
-    def sha256(self) -> str:
-        return hashlib.sha256(self.dataset).hexdigest()
 
 
 def take_all(_: Received) -> Answer:
@@ -57,7 +51,6 @@ class Tap:
         self.arrived: list[Received] = []  # whatever the answer was
         self.stored: list[Received] = []  # answered as a success or a warning
         self.associations = 0
-        self.refusals = 0
         self._mutex = threading.Lock()
         self._over = threading.Event()
         self._server: Any = None
@@ -112,7 +105,6 @@ class Tap:
 
     def _on_requested(self, event: evt.Event) -> None:
         event.assoc.ae.require_called_aet = self.refuses_associations
-        self.refusals += self.refuses_associations
         wanted = event.assoc.requestor.primitive.presentation_context_definition_list
         if self.chokes_on.intersection(context.abstract_syntax for context in wanted):
             event.assoc.abort()
@@ -137,7 +129,6 @@ class Tap:
             str(event.context.transfer_syntax),
             request.DataSet.getvalue(),
             event.assoc.requestor.ae_title.strip(),
-            self.associations,
         )
         self.arrived.append(received)
         answer = self.answer(received)

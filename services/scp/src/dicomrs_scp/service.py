@@ -8,7 +8,8 @@ from typing import Final
 
 from dicomrs.exits import Exit
 from dicomrs.log import get_logger
-from dicomrs.route import Change, ClinicRoute, Manifests
+from dicomrs.program import changed_routes
+from dicomrs.route import ClinicRoute, Manifests
 from dicomrs.spool.fs import FileSystem
 from dicomrs.spool.proof import VolumeError
 from dicomrs_scp.frontdoor import FrontDoor
@@ -50,7 +51,9 @@ class ScpService:
             while not stop.wait(_BEAT_SECONDS):
                 if not self._door.alive:
                     return Exit.INTERNAL  # to be started anew
-                self._reload(self._manifests.poll())
+                if (routes := changed_routes(self._manifests)) is not None:
+                    self._apply(routes)
+                    self._try_again()
                 if time.monotonic() >= retry_at:
                     self._try_again()
                     retry_at = time.monotonic() + _RETRY_SECONDS
@@ -65,17 +68,6 @@ class ScpService:
             sock.close()
             return
         running.admit(sock, address, request)
-
-    def _reload(self, change: Change | None) -> None:
-        if change is None:
-            return
-        if change.error is not None:
-            for problem in change.error.problems:
-                logger.error("manifest refused, the last good one stays", problem=str(problem))
-            return
-        logger.info("manifests loaded", routes=[route.metadata.name for route in change.routes])
-        self._apply(change.routes)
-        self._try_again()
 
     def _apply(self, routes: Iterable[ClinicRoute]) -> None:
         """Stop what is gone or has another root; hand changed routes to what goes on."""

@@ -7,7 +7,8 @@ from typing import Final
 
 from dicomrs.exits import Exit
 from dicomrs.log import get_logger
-from dicomrs.route import Change, ClinicRoute, Manifests
+from dicomrs.program import changed_routes
+from dicomrs.route import ClinicRoute, Manifests
 from dicomrs.spool.fs import FileSystem
 from dicomrs_scu.running import RunningRoute
 
@@ -36,7 +37,8 @@ class ScuService:
             while not stop.wait(_POLL_SECONDS):
                 if not all(running.healthy for running in self._running.values()):
                     return Exit.INTERNAL  # to be started anew
-                self._reload(self._manifests.poll())
+                if (routes := changed_routes(self._manifests)) is not None:
+                    self._apply(routes)
                 self._let_go_of_drained()
         finally:
             self._stop()
@@ -47,16 +49,6 @@ class ScuService:
         if not troubles or any(trouble is None or trouble.full for trouble in troubles):
             return None
         return Exit.ROOT
-
-    def _reload(self, change: Change | None) -> None:
-        if change is None:
-            return
-        if change.error is not None:
-            for problem in change.error.problems:
-                logger.error("manifest refused, the last good one stays", problem=str(problem))
-            return
-        logger.info("manifests loaded", routes=[route.metadata.name for route in change.routes])
-        self._apply(change.routes)
 
     def _apply(self, routes: Iterable[ClinicRoute]) -> None:
         """Stop what is gone or has changed; start what is new. A route that stays the same notices nothing.

@@ -1,0 +1,52 @@
+"""What the programs of scp and scu have in common: arguments, logging, manifests and their reload, stopping."""
+
+import argparse
+import threading
+from collections.abc import Callable, Sequence
+
+from dicomrs import log
+from dicomrs.exits import Exit
+from dicomrs.route import ClinicRoute, ManifestError, Manifests
+from dicomrs.spool.fs import FileSystem, OsFileSystem
+from dicomrs.stopping import stop_event
+
+Serve = Callable[[FileSystem, Manifests, threading.Event], Exit]
+
+logger = log.get_logger()
+
+
+def run_service(name: str, description: str, serve: Serve, arguments: Sequence[str]) -> Exit:
+    """Serve the routes of the manifests until SIGTERM or SIGINT; the exit code of the program.
+
+    name: of the service in logs and of its package; serve: works until the event is set.
+    """
+    parser = argparse.ArgumentParser(prog=f"python -m dicomrs_{name}", description=description)
+    parser.add_argument("manifests", nargs="+", metavar="MANIFEST", help="a ClinicRoute file, or a folder of them")
+    parser.add_argument(
+        "--watch-stdin", action="store_true", help="stop at the end of standard input too: when the parent has died"
+    )
+    options = parser.parse_args(arguments)
+    log.configure(name)
+    try:
+        manifests = Manifests(options.manifests)
+    except ManifestError as error:
+        for problem in error.problems:
+            logger.error("manifest refused", problem=str(problem))
+        return Exit.MANIFEST
+    return serve(OsFileSystem(), manifests, stop_event(watch_stdin=options.watch_stdin))
+
+
+def changed_routes(manifests: Manifests) -> tuple[ClinicRoute, ...] | None:
+    """The routes to run from now on if the manifests have changed since the last call, else None; says so in the log.
+
+    Broken manifests are no change: the last good ones stay.
+    """
+    change = manifests.poll()
+    if change is None:
+        return None
+    if change.error is not None:
+        for problem in change.error.problems:
+            logger.error("manifest refused, the last good one stays", problem=str(problem))
+        return None
+    logger.info("manifests loaded", routes=[route.metadata.name for route in change.routes])
+    return change.routes
