@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from dicomrs.dataset import read_header
+from dicomrs.log import get_logger
 from dicomrs.route import Facts
 from dicomrs.spool.folders import StudyFolder, first_metadata, read_study_folder, study_folder_names
 from dicomrs.spool.fs import READ, FileSystem, locked, make_folder, put_file, sync_folder
@@ -35,6 +36,8 @@ from dicomrs.spool.receipts import Event, Kind, Ledger, event_now
 from dicomrs.spool.record import Head, NotOursError, read_head_of
 from dicomrs.spool.space import drop_ballast, is_full
 from dicomrs.spool.workspace import throw_away
+
+logger = get_logger()
 
 _REMOVABLE: Final = (METADATA, RECEIPTS, CONFLICTS)
 
@@ -148,6 +151,7 @@ class Outbox:
         except OSError as error:
             if not is_full(error) or not drop_ballast(self.fs, self.root):
                 raise
+            logger.warning("disk full: the ballast was freed so that it can drain")
             ledger.commit(events)
 
     def confirm(

@@ -93,7 +93,9 @@ class Part:
             modality=header.modality[:16],
             station=header.station[:16],
         )
-        self._fs.pwrite(self.fd, record.pack(), self._record_at)
+        self._fs.pwrite(
+            self.fd, record.pack((self.sop_class, self.sop_instance, self.transfer_syntax)), self._record_at
+        )
         self._fs.fsync(self.fd)
 
     def drop(self) -> None:

@@ -9,6 +9,8 @@ import struct
 from dataclasses import asdict, dataclass, field
 from typing import Final
 
+import xxhash
+
 from dicomrs import IMPLEMENTATION_UID, IMPLEMENTATION_VERSION
 from dicomrs.spool.fs import READ, FileSystem
 
@@ -27,6 +29,10 @@ class NotOursError(ValueError):
 
 class NewerFormatError(NotOursError):
     """A file that a later version wrote: to be left alone, not taken for damaged."""
+
+
+Identity = tuple[str, str, str]
+"""SOP class, SOP Instance and transfer syntax UIDs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,19 +54,19 @@ class Record:
     station: str
     format: int = field(default=FORMAT)
 
-    def pack(self) -> bytes:
-        """As RECORD_SIZE bytes."""
-        data = json.dumps(asdict(self), separators=(",", ":")).encode("ascii")
+    def pack(self, identity: Identity) -> bytes:
+        """As RECORD_SIZE bytes, with a check over itself and the rest of the head."""
+        data = json.dumps({**asdict(self), "check": self._check(identity)}, separators=(",", ":")).encode("ascii")
         if len(data) > RECORD_SIZE:
             raise ValueError(f"the record of an arrival is {len(data)} bytes; at most {RECORD_SIZE} fit")
         return data.ljust(RECORD_SIZE)
 
     @classmethod
-    def unpack(cls, data: bytes) -> "Record":
+    def unpack(cls, data: bytes, identity: Identity) -> "Record":
         """The reverse of pack.
 
         Raises:
-            NotOursError: it is not a record of this format.
+            NotOursError: it is not a record of this format, or bytes of the head have changed since it was written.
         """
         try:
             fields = json.loads(data)
@@ -68,14 +74,18 @@ class Record:
                 raise NewerFormatError(
                     f"a later version of dicomrs wrote it (format {fields['format']}, this one reads {FORMAT}): update"
                 )
+            check = fields.pop("check")
             record = cls(**fields)
         except NotOursError:
             raise
-        except (ValueError, TypeError, KeyError, RecursionError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise NotOursError("the record of the arrival is damaged or missing") from error
-        if record.format != FORMAT:
-            raise NotOursError(f"the record has format {record.format}; this version reads {FORMAT}")
+        if check != record._check(identity):
+            raise NotOursError("its file meta header is not the one that was written when it arrived")
         return record
+
+    def _check(self, identity: Identity) -> str:
+        return xxhash.xxh3_64_hexdigest(json.dumps([identity, asdict(self)]).encode("ascii"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,9 +163,10 @@ def read_head(fs: FileSystem, fd: int) -> Head:
         found = _elements(fs.pread(fd, _HEAD_LIMIT, 0))
         if found[0x0100].rstrip(b"\0").decode() != RECORD_CREATOR_UID:
             raise NotOursError("it carries somebody else's private information")
-        uid = {number: found[number].rstrip(b"\0").decode("ascii") for number in (0x0002, 0x0003, 0x0010)}
+        sop_class, instance, syntax = (found[n].rstrip(b"\0").decode("ascii") for n in (0x0002, 0x0003, 0x0010))
         start = int.from_bytes(found[0x0000], "little")
-        return Head(uid[0x0002], uid[0x0003], uid[0x0010], Record.unpack(found[0x0102]), start)
+        record = Record.unpack(found[0x0102], (sop_class, instance, syntax))
+        return Head(sop_class, instance, syntax, record, start)
     except (struct.error, KeyError, UnicodeDecodeError) as error:
         raise NotOursError("its file meta header is damaged") from error
 

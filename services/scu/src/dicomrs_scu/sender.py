@@ -175,8 +175,6 @@ class Sender(threading.Thread):
         fd = fs.open(f"{self._backlog.outbox.root}/{waiting.folder}/{waiting.name}", READ)
         try:
             head = read_head(fs, fd)
-            if head.record.arrival == waiting.arrival and (head.sop_class, head.transfer_syntax) != waiting.pair:
-                raise NotOursError("its file meta header is not the one that was found at first")
             stored = Stored(waiting.folder, waiting.name, waiting.number, head)
             return stored, self._send(association, stored, fd, fs.size(fd) - head.start)
         finally:
