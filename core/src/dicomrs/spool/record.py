@@ -149,6 +149,8 @@ def _elements(data: bytes) -> dict[int, bytes]:
             position += 8
         found[number] = data[position : position + length]
         position += length
+    if position != end:
+        raise NotOursError("its file meta header is damaged")
     found[0x0000] = end.to_bytes(4, "little")
     return found
 
