@@ -13,7 +13,7 @@ from support.processes import free_port
 from support.router import destination, route
 from support.sender import send_all
 
-OUTAGE = 60 if os.environ.get("DICOMRS_LONG") else 10  # seconds
+OUTAGE = 60 if os.environ.get("DICOMRS_LONG") else 8  # seconds
 RECOVERY = TARGET_LIMIT + 10
 OBJECTS, PARTS = 200, 10
 

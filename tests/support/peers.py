@@ -5,7 +5,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from support.processes import LOOPBACK, Child, find_program, free_port, tail
+from support.processes import LOOPBACK, Child, find_program, free_port
 
 
 def _program(name: str) -> str:
@@ -96,7 +96,3 @@ class Orthanc:
         """SOP Instance UIDs of all it holds."""
         found = self.rest("/instances?expand")
         return {instance["MainDicomTags"]["SOPInstanceUID"] for instance in found}
-
-    def story(self) -> str:
-        """The end of its log."""
-        return tail(self.folder / "orthanc.log")
