@@ -14,7 +14,7 @@ from dicomrs.spool.control import Release
 from dicomrs.spool.hints import HintReader
 from dicomrs.spool.layout import parse_object_name, study_key
 from dicomrs.spool.outbox import Outbox, Stored
-from dicomrs.spool.outlook import Outlook, outlook
+from dicomrs.spool.outlook import outlook
 from dicomrs.spool.receipts import Event, Kind, Ledger, event_now
 from dicomrs.spool.record import NewerFormatError, NotOursError
 from dicomrs_scu.progress import write_progress
@@ -270,10 +270,6 @@ class Backlog:
 
     def _study(self, folder: str) -> OpenStudy:
         return self._studies.get(folder) or self._open(folder)
-
-    def outlook_of(self, waiting: Waiting) -> Outlook:
-        """How an object stands."""
-        return outlook(waiting.arrival, waiting.named, self._studies[waiting.folder].ledger)
 
     def key_of(self, folder: str) -> str:
         """The study's name for logs."""
