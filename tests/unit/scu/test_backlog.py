@@ -228,6 +228,9 @@ def test_a_damaged_head_is_moved_away_with_its_reason(root: Path, receive: Calla
     (moved,) = (root / "_DAMAGED").glob("2*/*.dcm")
     assert moved.read_bytes() == bytes(data)
     assert "meta header" in json.loads(moved.with_name(f"{moved.name}.reason.json").read_text())["reason"]
+    (line,) = (paths[0].parent / ".receipts.jsonl").read_text().splitlines()
+    receipt = json.loads(line)
+    assert (receipt["kind"], receipt["uid"], receipt["arrival"]) == ("damaged", paths[0].stem, "")
 
 
 def test_lost_metadata_is_made_anew_from_an_object(root: Path, receive: Callable[[Instance], str]) -> None:

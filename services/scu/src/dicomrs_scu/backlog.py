@@ -251,18 +251,19 @@ class Backlog:
 
     def damaged(self, waiting: Waiting, reason: str) -> None:
         """An object is not what was received: move it away, and say so in the receipts."""
-        study = self._study(waiting.folder)
-        self._damaged(study, waiting.folder, waiting.name, reason)
-        with study.mutex:
-            self._commit(study, [event_now(Kind.DAMAGED, waiting.arrival, "", why=reason)])
+        self._damaged(self._study(waiting.folder), waiting.folder, waiting.name, reason, waiting.arrival)
 
-    def _damaged(self, study: OpenStudy, folder: str, name: str, reason: str) -> None:
+    def _damaged(self, study: OpenStudy, folder: str, name: str, reason: str, arrival: str = "") -> None:
+        """arrival: "" where the head is too damaged to tell; the file's name still says which SOP Instance it was."""
         with study.mutex:
             waiting = study.present.pop(name, None)
             self.outbox.move_damaged(folder, name, reason)
         if waiting is not None:
             self._dequeue(waiting)
         logger.error("object damaged on disk, moved to _DAMAGED", study=study.key, reason=reason)
+        stem, _ = parse_object_name(name) or (name, 1)
+        with study.mutex:
+            self._commit(study, [event_now(Kind.DAMAGED, arrival, "", uid=stem, why=reason)])
 
     def _dequeue(self, waiting: Waiting) -> None:
         for queue in self.queues.values():
