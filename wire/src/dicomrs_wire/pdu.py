@@ -126,5 +126,8 @@ def parse_abort(body: bytes | memoryview) -> tuple[int, int]:
 
 def printable(raw: bytes | memoryview) -> str:
     r"""Return padded text from the wire without its NULs and spaces, other than printable ASCII as `\xNN`."""
-    text = bytes(raw).strip(b" \0")
-    return "".join(chr(byte) if 32 <= byte < 127 else f"\\x{byte:02x}" for byte in text)
+    stripped = bytes(raw).strip(b" \0")
+    text = stripped.decode("latin_1")
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(chr(byte) if 32 <= byte < 127 else f"\\x{byte:02x}" for byte in stripped)

@@ -25,6 +25,7 @@ SHORT_VRS = frozenset(
     vr.encode()
     for vr in "AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split()  # noqa: SIM905 - legible
 )
+_LONG_VRS = frozenset(vr.encode() for vr in "OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())  # noqa: SIM905 - as above
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,35 +79,79 @@ class Walker:
         self._encoding = encoding
         self._left = LARGEST_COUNT
 
-    def elements(self, wanted: Container[int], beyond: int) -> Iterator[Element]:
-        """Yield top level elements in the order they come in: those `wanted`, and all with a tag `beyond` one.
+    def elements(self, wanted: Container[int], beyond: int, values: dict[int, bytes], longest: int) -> Iterator[Element]:
+        """Yield the top level elements with a tag `beyond` one, in the order they come in.
 
-        The caller may read the value of an element of defined length from the source before it asks for the
-        next one. After an element of undefined length it may either go on, or stop and walk `fragments`.
+        The caller may read the value of one of defined length from the source before it asks for the next. After an
+        element of undefined length it may either go on, or stop and walk `fragments`.
+
+        Args:
+            wanted: tags whose values are put into `values`.
+            beyond: none of the `wanted` is beyond this tag.
+            values: of several elements with one tag the last counts.
+            longest: in bytes; longer values, and those of undefined length, are passed over.
 
         Raises:
             MalformedError: The bytes are no dataset from here on.
         """
         source = self._source
-        encoding = self._encoding
-        while (header := self._header(encoding)) is not None:
+        while True:
+            self._gather(wanted, beyond, values, longest)
+            header = self._header(self._encoding)
+            if header is None:
+                return
             tag, vr, length = header
             if tag >= ITEM:
                 # A lone delimiter is harmless, and readers pass over it; anything else is out of step.
                 if tag == ITEM or length:
                     raise self._malformed(tag, "does not belong at the top level")
-            elif length == UNDEFINED:
-                if tag > beyond or tag in wanted:
-                    yield Element(tag, vr, length)
-                self._skip_undefined(tag, vr)
-            elif tag > beyond or tag in wanted:
-                stop = source.position + length
+                continue
+            stop = source.position + length
+            if tag > beyond:
                 yield Element(tag, vr, length)
-                self._skip(tag, stop - source.position)
-            elif source.offset + length <= len(source.window):
-                source.offset += length  # what _skip does, in nearly every case
+            elif tag in wanted and length <= longest:
+                value = source.read(length)
+                if len(value) == length:  # half a UID is another UID
+                    values[tag] = value
+            if length == UNDEFINED:
+                self._skip_undefined(tag, vr)
             else:
-                self._skip(tag, length)
+                self._skip(tag, stop - source.position)
+
+    def _gather(self, wanted: Container[int], beyond: int, values: dict[int, bytes], longest: int) -> None:
+        """Go on up to the first element that is not plain: beyond, long, of undefined length, not whole in the window.
+
+        This is the innermost loop, which every received object goes through.
+        """
+        source, explicit, left = self._source, self._encoding.explicit, self._left
+        window, offset = source.window, source.offset
+        explicit_header = self._encoding.explicit_header.unpack_from
+        implicit_header = self._encoding.implicit_header.unpack_from
+        long = self._encoding.long.unpack_from
+        end = len(window)
+        last = end - LONGEST_HEADER
+        while offset <= last:
+            start = offset + 8
+            if explicit:
+                group, number, vr, length = explicit_header(window, offset)
+                if vr not in SHORT_VRS:
+                    if vr not in _LONG_VRS:
+                        break
+                    (length,) = long(window, start)
+                    start += 4
+            else:
+                group, number, length = implicit_header(window, offset)
+            tag = group << 16 | number
+            stop = start + length
+            if stop > end or tag > beyond:
+                break
+            if tag in wanted and length <= longest:
+                values[tag] = window[start:stop]
+            offset = stop
+            left -= 1
+            if left <= 0:
+                break
+        source.offset, self._left = offset, left
 
     def fragments(self) -> Iterator[int]:
         """Yield the length of each item of encapsulated pixel data, the offset table first (PS3.5 A.4).
@@ -127,7 +172,7 @@ class Walker:
         raise MalformedError(f"the dataset ends at byte {self._source.position} inside its pixel data")
 
     def _header(self, encoding: Encoding) -> tuple[int, bytes | None, int] | None:
-        """Read one element header, or None at the end; straight from the window: this is the innermost loop."""
+        """Read one element header, or None at the end."""
         source = self._source
         if source.offset + LONGEST_HEADER > len(source.window):
             source.fill(LONGEST_HEADER)

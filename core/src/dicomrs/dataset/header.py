@@ -131,20 +131,15 @@ def read_header(fd: int, start: int, end: int, transfer_syntax: str) -> Header:
 
 
 def _walk(source: Source, walker: Walker, findings: _Findings) -> None:
-    for element in walker.elements(VALUES, beyond=LAST_VALUE):
-        tag, _, length = element
-        if tag in VALUES:
-            value = source.read(length) if length <= LARGEST_VALUE else b""
-            if len(value) == length:  # half a UID is another UID
-                findings.values[tag] = value
-        elif tag > LAST_VALUE:
-            if tag in PIXELS:
-                _measure(element, source, walker, findings)
-                return
-            if _needs_no_pixels(findings.values.get(SOP_CLASS, b"")):
-                return
-            if tag in DOSE_FACTS and length:
-                findings.dose_facts.add(tag)
+    for element in walker.elements(VALUES, LAST_VALUE, findings.values, LARGEST_VALUE):
+        tag = element.tag
+        if tag in PIXELS:
+            _measure(element, source, walker, findings)
+            return
+        if _needs_no_pixels(findings.values.get(SOP_CLASS, b"")):
+            return
+        if tag in DOSE_FACTS and element.length:
+            findings.dose_facts.add(tag)
 
 
 def _needs_no_pixels(sop_class: bytes) -> bool:

@@ -215,7 +215,8 @@ class Reserve:
 
     def bytes_of(self, total_bytes: int) -> int:
         """Return the bytes to keep free on a volume of `total_bytes`, rounded up."""
-        return math.ceil(self.share * total_bytes) + self.size
+        share = self.share  # in whole numbers, because this is asked for every object
+        return -(-share.numerator * total_bytes // share.denominator) + self.size
 
     def __str__(self) -> str:
         if self.share:

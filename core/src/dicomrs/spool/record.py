@@ -6,7 +6,7 @@ The record has a fixed size, so that it can be filled in when the dataset's dige
 
 import json
 import struct
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Final
 
 import xxhash
@@ -21,6 +21,7 @@ RECORD_CREATOR_UID: Final = "2.25.212998408404735755016105954271561276211"
 _HEAD_LIMIT: Final = 4096
 _PREAMBLE: Final = b"\0" * 128 + b"DICM"
 _LONG_VRS: Final = (b"OB", b"UN", b"UT", b"OW")
+_compact: Final = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class NotOursError(ValueError):
@@ -56,7 +57,7 @@ class Record:
 
     def pack(self, identity: Identity) -> bytes:
         """As RECORD_SIZE bytes, with a check over itself and the rest of the head."""
-        data = json.dumps({**asdict(self), "check": self._check(identity)}, separators=(",", ":")).encode("ascii")
+        data = _compact({**self._fields(), "check": self._check(identity)}).encode("ascii")
         if len(data) > RECORD_SIZE:
             raise ValueError(f"the record of an arrival is {len(data)} bytes; at most {RECORD_SIZE} fit")
         return data.ljust(RECORD_SIZE)
@@ -69,13 +70,13 @@ class Record:
             NotOursError: it is not a record of this format, or bytes of the head have changed since it was written.
         """
         try:
-            fields = json.loads(data)
-            if fields["format"] > FORMAT:
+            found = json.loads(data)
+            if found["format"] > FORMAT:
                 raise NewerFormatError(
-                    f"a later version of dicomrs wrote it (format {fields['format']}, this one reads {FORMAT}): update"
+                    f"a later version of dicomrs wrote it (format {found['format']}, this one reads {FORMAT}): update"
                 )
-            check = fields.pop("check")
-            record = cls(**fields)
+            check = found.pop("check")
+            record = cls(**found)
         except NotOursError:
             raise
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
@@ -85,7 +86,14 @@ class Record:
         return record
 
     def _check(self, identity: Identity) -> str:
-        return xxhash.xxh3_64_hexdigest(json.dumps([identity, asdict(self)]).encode("ascii"))
+        return xxhash.xxh3_64_hexdigest(json.dumps([identity, self._fields()]).encode("ascii"))
+
+    def _fields(self) -> dict[str, str | int]:
+        """In the order in which they are declared, which the check depends on."""
+        return {name: getattr(self, name) for name in _NAMES}
+
+
+_NAMES: Final = tuple(one.name for one in fields(Record))
 
 
 @dataclass(frozen=True, slots=True)
