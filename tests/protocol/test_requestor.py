@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import select
 import shutil
 import socket
 import statistics
@@ -544,6 +545,7 @@ def test_an_association_that_ended_while_idle_is_noticed_before_sending(store: C
         association = connect(port)
         association.echo()
         assert ended.wait(5)
+        assert select.select([association._sock], [], [], 5)[0], "the A-ABORT has arrived"
         with pytest.raises(Aborted):
             store(association, b"data")
 

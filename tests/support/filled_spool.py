@@ -41,6 +41,8 @@ class FilledSpool:
                 part = inbox.begin(ORIGIN, one.sop_class, one.uid, one.transfer_syntax)
                 part.write(one.dataset)
                 arrivals.append(inbox.keep(part))
+                inbox.announce(arrivals[-1])
+                part.drop()
         return arrivals
 
     def note(self, arrival: Arrival, kind: Kind, destination: str, *, leaves: bool = False, why: str = "") -> None:

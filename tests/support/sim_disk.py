@@ -9,7 +9,7 @@ one change, as on every journalling file system.
 import errno
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from typing import TypeAlias
@@ -213,8 +213,9 @@ class SimFileSystem:
         for fd in list(self.opened):
             self._drop(fd)
 
-    def write(self, fd: int, data: Data) -> int:
+    def writev(self, fd: int, pieces: Sequence[Data]) -> int:
         self.step("write", "")
+        data = b"".join(pieces)
         description = self.opened[fd]
         at = len(description.file.data) if description.append else description.position
         description.position = at + self._put(description.file, data, at)

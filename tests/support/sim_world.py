@@ -171,6 +171,9 @@ class World:
             self.scheduler.step("answers")
             assert (arrival.outcome is Outcome.QUARANTINED) != reception.has_pixels
             reception.acknowledged = True
+            inbox.announce(arrival)
+            part.drop()
+            inbox.prepare()
         finally:
             reception.ended = self.scheduler.time
 

@@ -140,6 +140,7 @@ def _take_over(inbox: Inbox, file: DicomFile, called: str) -> Adopted:
             if changed or part.length != file.length:
                 return Adopted(file.path, Fate.LEFT, "it is being written to: is the old version still running?")
             arrival = inbox.keep(part)
+            inbox.announce(arrival)
         finally:
             part.drop()
     finally:

@@ -64,6 +64,8 @@ def receive(root: Path) -> Callable[[Instance], str]:
         )
         part.write(instance.dataset)
         arrival = inbox.keep(part)
+        inbox.announce(arrival)
+        part.drop()
         return f"{arrival.folder}/{arrival.name}"
 
     return arrive

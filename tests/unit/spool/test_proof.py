@@ -3,6 +3,7 @@
 import errno
 import os
 import stat
+from collections.abc import Sequence
 
 import pytest
 
@@ -50,7 +51,7 @@ def test_a_parent_that_is_a_file_is_refused(tmp_path):
 
 def test_a_full_volume_is_told_from_a_wrong_one(tmp_path):
     class FullFileSystem(OsFileSystem):
-        def write(self, fd: int, data: Data) -> int:  # type: ignore[override]
+        def writev(self, fd: int, pieces: Sequence[Data]) -> int:  # type: ignore[override]
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with pytest.raises(VolumeError, match=r"the volume is full .* free some space") as refused:

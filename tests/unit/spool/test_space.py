@@ -2,6 +2,7 @@
 
 import errno
 import os
+from collections.abc import Sequence
 
 import pytest
 
@@ -18,10 +19,10 @@ class FullFileSystem(OsFileSystem):
     def __init__(self, room: int) -> None:
         self.room = room
 
-    def write(self, fd: int, data: Data) -> int:  # type: ignore[override]
+    def writev(self, fd: int, pieces: Sequence[Data]) -> int:  # type: ignore[override]
         if not self.room:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        written = os.write(fd, memoryview(data)[: self.room])
+        written = os.write(fd, b"".join(pieces)[: self.room])
         self.room -= written
         return written
 

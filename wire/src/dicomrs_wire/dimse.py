@@ -84,50 +84,53 @@ def decode_command(data: bytes | bytearray) -> CommandSet:
         ProtocolError: longer than `COMMAND_LIMIT`, cut short, not group 0000, a number that is not 2 bytes, or
             without command field or dataset type.
     """
-    elements = _elements(data)
-
-    def number(element: int) -> int | None:
-        raw = elements.get(element)
-        if not raw:
-            return None
-        if len(raw) != _US.size:
-            raise ProtocolError(f"command element (0000,{element:04X}) has {len(raw)} bytes instead of 2")
-        return int(_US.unpack(raw)[0])
-
-    def text(*candidates: int) -> str:
-        return next((value for c in candidates if (value := printable(elements.get(c, b"")))), "")
-
-    field, dataset_type = number(_FIELD), number(_DATASET_TYPE)
+    elements = _elements(bytes(data))
+    field, dataset_type = _number(elements, _FIELD), _number(elements, _DATASET_TYPE)
     if field is None or dataset_type is None:
         raise ProtocolError("the command set lacks its command field or its dataset type")
     return CommandSet(
         field=field,
         has_dataset=dataset_type != _NO_DATASET,
-        message_id=number(_MESSAGE_ID),
-        responded_to=number(_RESPONDED_TO),
-        sop_class=text(_SOP_CLASS, _REQUESTED_SOP_CLASS),
-        sop_instance=text(_SOP_INSTANCE, _REQUESTED_SOP_INSTANCE),
-        status=number(_STATUS),
-        error_comment=text(_ERROR_COMMENT),
-        move_originator=text(_MOVE_ORIGINATOR),
-        move_originator_id=number(_MOVE_ORIGINATOR_ID),
+        message_id=_number(elements, _MESSAGE_ID),
+        responded_to=_number(elements, _RESPONDED_TO),
+        sop_class=_text(elements, _SOP_CLASS) or _text(elements, _REQUESTED_SOP_CLASS),
+        sop_instance=_text(elements, _SOP_INSTANCE) or _text(elements, _REQUESTED_SOP_INSTANCE),
+        status=_number(elements, _STATUS),
+        error_comment=_text(elements, _ERROR_COMMENT),
+        move_originator=_text(elements, _MOVE_ORIGINATOR),
+        move_originator_id=_number(elements, _MOVE_ORIGINATOR_ID),
     )
 
 
-def _elements(data: bytes | bytearray) -> dict[int, bytes]:
+def _number(elements: Mapping[int, bytes], element: int) -> int | None:
+    raw = elements.get(element)
+    if not raw:
+        return None
+    if len(raw) != _US.size:
+        raise ProtocolError(f"command element (0000,{element:04X}) has {len(raw)} bytes instead of 2")
+    return int.from_bytes(raw, "little")
+
+
+def _text(elements: Mapping[int, bytes], element: int) -> str:
+    raw = elements.get(element)
+    return printable(raw) if raw else ""
+
+
+def _elements(data: bytes) -> dict[int, bytes]:
     if len(data) > COMMAND_LIMIT:
         raise ProtocolError(f"a command set of more than {COMMAND_LIMIT} bytes")
     elements: dict[int, bytes] = {}
-    offset = 0
-    while offset < len(data):
-        if len(data) - offset < _ELEMENT.size:
+    offset, end = 0, len(data)
+    while offset < end:
+        if end - offset < _ELEMENT.size:
             raise ProtocolError("the command set ends inside an element")
         group, element, length = _ELEMENT.unpack_from(data, offset)
         offset += _ELEMENT.size
-        if group != 0 or length > len(data) - offset:
+        stop = offset + length
+        if group != 0 or stop > end:
             raise ProtocolError(f"({group:04X},{element:04X}) of {length} bytes does not belong in a command set")
-        elements[element] = bytes(data[offset : offset + length])
-        offset += length
+        elements[element] = data[offset:stop]
+        offset = stop
     return elements
 
 

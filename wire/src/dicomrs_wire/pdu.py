@@ -32,6 +32,9 @@ class PduType(IntEnum):
     ABORT = 7
 
 
+_TYPES = {int(kind): kind for kind in PduType}
+
+
 class Pdv(NamedTuple):
     """One presentation data value: a fragment of a command set or of a dataset (PS3.8 annex E)."""
 
@@ -45,17 +48,17 @@ RELEASE_RQ = HEADER.pack(PduType.RELEASE_RQ, 4) + bytes(4)
 RELEASE_RP = HEADER.pack(PduType.RELEASE_RP, 4) + bytes(4)
 
 
-def parse_header(data: bytes | memoryview) -> tuple[PduType, int]:
-    """Return type and body length of the PDU whose first 6 bytes are at the start of `data`.
+def parse_header(data: bytes | memoryview, offset: int = 0) -> tuple[PduType, int]:
+    """Return type and body length of the PDU whose first 6 bytes are at `offset` of `data`.
 
     Raises:
         ProtocolError: not a PDU type of the standard.
     """
-    kind, length = HEADER.unpack_from(data)
-    try:
-        return PduType(kind), length
-    except ValueError:
-        raise ProtocolError(f"PDU type {kind:02X} is unknown: the peer does not speak DICOM here") from None
+    number, length = HEADER.unpack_from(data, offset)
+    kind = _TYPES.get(number)
+    if kind is None:
+        raise ProtocolError(f"PDU type {number:02X} is unknown: the peer does not speak DICOM here")
+    return kind, length
 
 
 def split_pdata(body: memoryview) -> Iterator[Pdv]:

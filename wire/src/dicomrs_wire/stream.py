@@ -3,12 +3,15 @@
 import select
 import socket
 import time
+from typing import Final
 
 from dicomrs_wire.errors import PeerClosed, ProtocolError, Timeout, Unreachable
 from dicomrs_wire.pdu import HEADER, PduType, parse_header
 
 ASSOCIATION_PDU_LIMIT = 1024 * 1024
 """Longest PDU body in bytes that a `PduReader` takes unless told otherwise; association PDUs have no other limit."""
+
+_LITTLE: Final = 4096  # bytes that cost nothing to move
 
 
 def tune(sock: socket.socket) -> None:
@@ -60,53 +63,76 @@ def send(sock: socket.socket, data: bytes | memoryview, timeout: float, flags: i
         Timeout: the peer does not read. A part of `data` may have gone out, so the connection is of no more use.
         PeerClosed: the connection is gone.
     """
-    try:
-        sock.settimeout(timeout)
-        sock.sendall(data, flags)
-    except TimeoutError:
-        raise Timeout(f"the peer has not taken {len(data)} bytes within {timeout:g} s") from None
-    except OSError as error:
-        raise PeerClosed(f"the connection broke while sending: {error.strerror or error}") from error
+    view = memoryview(data)
+    deadline = 0.0
+    while view:
+        try:
+            view = view[sock.send(view, flags | socket.MSG_DONTWAIT) :]
+        except BlockingIOError:
+            now = time.monotonic()
+            deadline = deadline or now + timeout
+            if now >= deadline or not _wait(sock, select.POLLOUT, deadline - now):
+                raise Timeout(f"the peer has not taken {len(data)} bytes within {timeout:g} s") from None
+        except OSError as error:
+            raise PeerClosed(f"the connection broke while sending: {error.strerror or error}") from error
+
+
+def _wait(sock: socket.socket, event: int, seconds: float) -> bool:
+    """Wait until the socket is ready for reading (POLLIN) or writing (POLLOUT); False: it was not in time."""
+    poll = select.poll()
+    poll.register(sock, event)
+    return bool(poll.poll(seconds * 1000))
 
 
 class PduReader:
     """Takes whole PDUs off a socket through one reused buffer, as many per system call as have arrived."""
 
-    def __init__(self, sock: socket.socket, limit: int = ASSOCIATION_PDU_LIMIT, *, quick: bool = False) -> None:
+    def __init__(
+        self, sock: socket.socket, limit: int = ASSOCIATION_PDU_LIMIT, *, quick: bool = False, room: int = 0
+    ) -> None:
         """Read from `sock` PDUs with bodies of up to `limit` bytes; `quick` re-arms TCP_QUICKACK for each wait.
 
-        The buffer's pages cost memory only once they have been used.
+        The socket's own timeout is taken off: one system call tries, and only what has to wait costs another.
+        `room` is the size of the buffer in bytes, if that is more than one PDU needs. The buffer's pages cost memory
+        only once they have been used.
         """
+        sock.settimeout(None)
         self._sock = sock
         self._quick = quick
         self._limit = limit
-        self._buffer = memoryview(bytearray(HEADER.size + limit))
+        self._buffer = memoryview(bytearray(max(HEADER.size + limit, room)))
         self._start = self._end = 0
-        self._poll = select.poll()
-        self._poll.register(sock, select.POLLIN)
 
     def read(self, timeout: float) -> tuple[PduType, memoryview]:
         """Return type and body of the next PDU, which must be complete within `timeout` seconds.
 
-        The body is a slice of the buffer, valid until the next call.
+        The body is a slice of the buffer, valid until the next call that finds `another` False.
 
         Raises:
             Timeout: it is not complete in time. Further reads go on where this one stopped.
             PeerClosed: the peer closed or reset the connection.
             ProtocolError: not a PDU, or longer than the limit.
         """
-        deadline = None
+        deadline = 0.0
         while (length := self._length()) > self._end - self._start:
             now = time.monotonic()
             deadline = deadline or now + timeout
             if now >= deadline:
                 raise Timeout(f"the peer has sent no complete PDU within {max(timeout, 0):.3g} s")
             self._make_room(length)
-            self._receive(deadline - now)
-        kind, _ = parse_header(self._buffer[self._start : self._start + HEADER.size])
+            if not self._receive():
+                if self._quick:
+                    quickack(self._sock)
+                _wait(self._sock, select.POLLIN, deadline - now)
+        kind, _ = parse_header(self._buffer, self._start)
         body = self._buffer[self._start + HEADER.size : self._start + length]
         self._start += length
         return kind, body
+
+    @property
+    def another(self) -> bool:
+        """Whether a whole PDU is at hand: the next `read` leaves what earlier ones returned as it is."""
+        return self._length() <= self._end - self._start
 
     def peek(self) -> int | None:
         """Return the type byte of the next PDU without waiting, or None if nothing of it has arrived.
@@ -114,38 +140,37 @@ class PduReader:
         Raises:
             PeerClosed: the peer closed or reset the connection.
         """
-        if self._start == self._end and self._poll.poll(0):
+        if self._start == self._end:
             self._make_room(HEADER.size)
-            self._receive(timeout=1)  # there is something to read, even if only the end
+            self._receive()
         return self._buffer[self._start] if self._start < self._end else None
 
     def _length(self) -> int:
         """Return the length of the next PDU, or of its header as long as that is not complete."""
         if self._end - self._start < HEADER.size:
             return HEADER.size
-        _, length = parse_header(self._buffer[self._start : self._start + HEADER.size])
+        _, length = parse_header(self._buffer, self._start)
         if length > self._limit:
             raise ProtocolError(f"a PDU of {length} bytes is longer than the {self._limit} allowed")
         return HEADER.size + length
 
     def _make_room(self, length: int) -> None:
-        """Move what has arrived of the next PDU to the front if the rest of it would not fit behind."""
+        """Move what has arrived of the next PDU to the front if the rest of it would not fit behind, or it is little."""
         arrived = self._end - self._start
-        if not arrived or self._start + length > len(self._buffer):
+        if arrived < _LITTLE or self._start + length > len(self._buffer):
             self._buffer[:arrived] = self._buffer[self._start : self._end]
             self._start, self._end = 0, arrived
 
-    def _receive(self, timeout: float) -> None:
+    def _receive(self) -> bool:
+        """Take what has arrived; False: nothing has."""
         try:
-            if self._quick:
-                quickack(self._sock)
-            self._sock.settimeout(timeout)
-            count = self._sock.recv_into(self._buffer[self._end :])
-        except TimeoutError:
-            return  # `read` knows how long it has waited in all
+            count = self._sock.recv_into(self._buffer[self._end :], 0, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return False
         except OSError as error:
             raise PeerClosed(f"the connection broke: {error.strerror or error}") from error
         if not count:
             where = " in the middle of a PDU" if self._start < self._end else ""
             raise PeerClosed(f"the peer closed the connection{where}")
         self._end += count
+        return True

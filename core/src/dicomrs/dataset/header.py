@@ -169,7 +169,8 @@ def _header(findings: _Findings, encoding: Encoding) -> Header:
     character_set = values.get(CHARACTER_SET, b"")
 
     def text(tag: int, delimiters: bytes = TEXT_DELIMITERS) -> str:
-        return decode(values.get(tag, b""), character_set, delimiters)
+        value = values.get(tag)
+        return decode(value, character_set, delimiters) if value else ""
 
     def number(tag: int) -> int | None:
         value = values.get(tag, b"")

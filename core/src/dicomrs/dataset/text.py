@@ -21,8 +21,6 @@ def decode(value: bytes, character_set: bytes, delimiters: bytes = TEXT_DELIMITE
         character_set: The value of Specific Character Set (0008,0005), empty when there is none.
         delimiters: The characters after which the first character set is in force again.
     """
-    if not value:
-        return ""
     value = value.rstrip(b" \0")
     if value.isascii() and ESCAPE not in value:
         return value.decode("ascii")

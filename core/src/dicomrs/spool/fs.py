@@ -6,7 +6,7 @@ calls.
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Protocol, TypeAlias
 
@@ -26,8 +26,8 @@ class FileSystem(Protocol):
     def close(self, fd: int) -> None:
         """Close a descriptor."""
 
-    def write(self, fd: int, data: Data) -> int:
-        """Write at the descriptor's position; return the bytes written, which may be fewer."""
+    def writev(self, fd: int, pieces: Sequence[Data]) -> int:
+        """Write at most 1024 pieces at the descriptor's position; return the bytes written, which may be fewer."""
 
     def pwrite(self, fd: int, data: Data, offset: int) -> int:
         """Write at an offset; return the bytes written."""
@@ -87,7 +87,7 @@ class OsFileSystem:
         return os.open(path, flags, 0o640)
 
     close = staticmethod(os.close)
-    write = staticmethod(os.write)
+    writev = staticmethod(os.writev)
     pwrite = staticmethod(os.pwrite)
     pread = staticmethod(os.pread)
     fsync = staticmethod(os.fsync)
@@ -148,12 +148,13 @@ def locked(fs: FileSystem, path: str, *, shared: bool = False, wait: bool = True
         fs.close(fd)
 
 
-def write_all(fs: FileSystem, fd: int, data: Data) -> None:
-    """Write all of data at the descriptor's position."""
-    view = memoryview(data)
-    done = fs.write(fd, view)
-    while done < len(view):
-        done += fs.write(fd, view[done:])
+def write_all(fs: FileSystem, fd: int, *pieces: Data) -> None:
+    """Write all of at most 1024 pieces, one behind the other, at the descriptor's position."""
+    done = fs.writev(fd, pieces)
+    if done < sum(map(len, pieces)):
+        rest = memoryview(b"".join(pieces))[done:]
+        while rest:
+            rest = rest[fs.writev(fd, (rest,)) :]
 
 
 def read_all(fs: FileSystem, path: str) -> bytes:

@@ -17,10 +17,10 @@ from typing import Final
 
 from dicomrs.dataset import Header, missing_pixels, read_header
 from dicomrs.spool.folders import StudyFolders
-from dicomrs.spool.fs import FileSystem, FolderSyncError, locked, make_folder, put_file, sync_folder
+from dicomrs.spool.fs import CREATE, FileSystem, FolderSyncError, locked, make_folder, put_file, sync_folder
 from dicomrs.spool.hints import HintWriter
 from dicomrs.spool.layout import LOCKS, QUARANTINE, file_stem, reason_name, study_key
-from dicomrs.spool.part import Origin, Part, RefusedError
+from dicomrs.spool.part import Origin, Part, PartFile, RefusedError, check_identity
 from dicomrs.spool.placing import place, same_dataset
 from dicomrs.spool.receipts import Kind, read_events
 from dicomrs.spool.space import is_full
@@ -28,6 +28,7 @@ from dicomrs.spool.workspace import Workspace
 
 OUT_OF_RESOURCES: Final = 0xA700
 _ATTEMPTS: Final = 5
+_SPARE_FILES: Final = 8
 
 Examine = Callable[[int, int, int, str], Header]
 
@@ -72,11 +73,13 @@ class Inbox:
         self._folders = StudyFolders(fs, root, self._workspace.path)
         self._hints = HintWriter(fs, root, self._workspace.name)
         self._numbers = count(1)
-        self._numbers_lock = threading.Lock()
+        self._spare: list[PartFile] = []
         self._broken = ""
 
     def close(self) -> None:
         """Give up the process's folder of parts."""
+        while self._spare:
+            self.fs.close(self._spare.pop()[1])
         self._workspace.close()
         self._hints.close()
 
@@ -104,19 +107,37 @@ class Inbox:
         """
         if reason := self.no_room():
             raise RefusedError(OUT_OF_RESOURCES, reason)
-        with self._numbers_lock:
-            number = next(self._numbers)
         identity = (sop_class, sop_instance, transfer_syntax)
+        check_identity(identity)
         try:
-            return Part(self.fs, f"{self._workspace.path}/part-{number}", origin, identity, self.no_room)
+            file = self._ready_file()
         except OSError as error:
             raise refusal(error, self.root) from error
+        return Part(self.fs, file, origin, identity, self.no_room)
+
+    def prepare(self) -> None:
+        """Have a file ready for the next object, while the peer is busy: making one takes longer than filling it."""
+        if len(self._spare) < _SPARE_FILES:
+            with suppress(OSError):
+                self._spare.append(self._new_file())
+
+    def _ready_file(self) -> PartFile:
+        try:
+            return self._spare.pop()
+        except IndexError:
+            return self._new_file()
+
+    def _new_file(self) -> PartFile:
+        path = f"{self._workspace.path}/part-{next(self._numbers)}"
+        return path, self.fs.open(path, CREATE)
 
     def keep(self, part: Part) -> Arrival:
         """Make a completely received part an arrival. When this returns, the object may be acknowledged.
 
+        Then it is to be announced, and the part to be dropped, whatever came of it.
+
         Raises:
-            RefusedError: with the status to answer and the reason for the log; the part is gone.
+            RefusedError: with the status to answer and the reason for the log.
         """
         try:
             header = self._examine(part.fd, part.start, part.start + part.length, part.transfer_syntax)
@@ -130,7 +151,7 @@ class Inbox:
             if self._broken:
                 # Another association's fsync failed meanwhile: the system reports such an error once, and not to us.
                 raise RefusedError(OUT_OF_RESOURCES, self._broken)
-            return arrival  # noqa: TRY300 (its files are closed by the finally below)
+            return arrival  # noqa: TRY300
         except FolderSyncError as error:
             self._broken = (
                 f"a folder in {self.root} could not be made durable ({error.strerror}): "
@@ -139,8 +160,11 @@ class Inbox:
             raise RefusedError(OUT_OF_RESOURCES, self._broken) from error
         except OSError as error:
             raise refusal(error, self.root) from error
-        finally:
-            part.drop()
+
+    def announce(self, arrival: Arrival) -> None:
+        """Tell scu, which would find it at its next rescan otherwise."""
+        if arrival.outcome is Outcome.KEPT:
+            self._hints.write(f"{arrival.folder}/{arrival.name}")
 
     def _arrive(self, part: Part, header: Header, received: datetime, reason: str | None) -> Arrival:
         """Place a sealed part. The retire lock keeps study folders from being removed meanwhile."""
@@ -159,8 +183,6 @@ class Inbox:
             except FileNotFoundError:
                 self._folders.forget(header.study)  # somebody removed the folder by hand
                 continue
-            if outcome is Outcome.KEPT:
-                self._hints.write(f"{study}/{name}")
             return Arrival(outcome, key, study, name, number, part.length, reason or "")
         raise RefusedError(OUT_OF_RESOURCES, f"the folder of study {key} keeps vanishing from {self.root}")
 

@@ -10,8 +10,8 @@ from typing import Final
 
 from dicomrs.dataset import Header
 from dicomrs.spool.digest import Digest
-from dicomrs.spool.fs import CREATE, Data, FileSystem, write_all
-from dicomrs.spool.record import Record, blank_head
+from dicomrs.spool.fs import Data, FileSystem, write_all
+from dicomrs.spool.record import Identity, Record, blank_head
 
 _UID: Final = re.compile(r"[0-9.]{1,64}")
 _UID_TEXT: Final = re.compile(r"[\x21-\x5b\x5d-\x7e]{1,64}")  # old devices name objects with letters, too
@@ -38,43 +38,48 @@ class Origin:
     address: str
 
 
+def check_identity(identity: Identity) -> None:
+    """Raise RefusedError (0117) if one of the UIDs is none."""
+    sop_class, sop_instance, transfer_syntax = identity
+    known = _UID.fullmatch(sop_class) and _UID.fullmatch(transfer_syntax)
+    if not (known and _UID_TEXT.fullmatch(sop_instance)):
+        raise RefusedError(_INVALID_INSTANCE, "a UID is empty, longer than 64 characters or has signs no UID has")
+
+
+PartFile = tuple[str, int]
+"""Path and descriptor of a file under .incoming."""
+
+
 class Part:
     """Write the dataset's bytes in order, then hand it to Inbox.keep; or drop it."""
 
     def __init__(
-        self, fs: FileSystem, path: str, origin: Origin, identity: tuple[str, str, str], no_room: Callable[[], str]
+        self, fs: FileSystem, file: PartFile, origin: Origin, identity: Identity, no_room: Callable[[], str]
     ) -> None:
-        """identity: SOP class, SOP Instance, transfer syntax UIDs; no_room: asked again as a large object arrives."""
-        self.path = path
+        """file: empty, and this part's from now on; no_room: asked again as a large object arrives."""
+        self.path, self.fd = file
         self.origin = origin
         self.sop_class, self.sop_instance, self.transfer_syntax = identity
-        known = _UID.fullmatch(self.sop_class) and _UID.fullmatch(self.transfer_syntax)
-        if not (known and _UID_TEXT.fullmatch(self.sop_instance)):
-            raise RefusedError(_INVALID_INSTANCE, "a UID is empty, longer than 64 characters or has signs no UID has")
         self.length = 0
         self._fs = fs
         self._no_room = no_room
         self._next_check = _CHECK_EVERY
         self._digest = Digest(self.transfer_syntax)
-        head, self._record_at = blank_head(self.sop_class, self.sop_instance, self.transfer_syntax)
-        self.start = len(head)
-        self.fd = fs.open(path, CREATE)
-        try:
-            write_all(fs, self.fd, head)
-        except BaseException:
-            self.drop()
-            raise
+        self._head, self._record_at = blank_head(self.sop_class, self.sop_instance, self.transfer_syntax)
+        self.start = len(self._head)
 
-    def write(self, data: Data) -> None:
-        """Append bytes of the dataset.
+    def write(self, *pieces: Data) -> None:
+        """Append bytes of the dataset, in at most 1000 pieces.
 
         Raises:
             OSError: the volume refuses.
             RefusedError: A700, the reserve would be touched.
         """
-        write_all(self._fs, self.fd, data)
-        self._digest.update(data)
-        self.length += len(data)
+        head, self._head = self._head, b""
+        write_all(self._fs, self.fd, *((head, *pieces) if head else pieces))
+        for piece in pieces:
+            self._digest.update(piece)
+            self.length += len(piece)
         if self.length >= self._next_check:
             self._next_check = self.length + _CHECK_EVERY
             if reason := self._no_room():
@@ -82,6 +87,8 @@ class Part:
 
     def seal(self, header: Header, received: datetime) -> None:
         """Fill in the record of the arrival and make the content durable; OSError if it cannot be."""
+        if self._head:
+            self.write()  # a dataset of no bytes at all
         record = Record(
             arrival=uuid.uuid4().hex,
             digest=self._digest.text,

@@ -116,6 +116,17 @@ def _element(number: int, vr: bytes, value: bytes) -> bytes:
     return head + struct.pack("<H", len(value)) + value
 
 
+_VERSION: Final = _element(0x0001, b"OB", b"\0\1")
+_OURS: Final = b"".join(
+    (
+        _element(0x0012, b"UI", IMPLEMENTATION_UID.encode("ascii")),
+        _element(0x0013, b"SH", IMPLEMENTATION_VERSION.encode("ascii")),
+        _element(0x0100, b"UI", RECORD_CREATOR_UID.encode("ascii")),
+        _element(0x0102, b"OB", b" " * RECORD_SIZE),
+    )
+)
+
+
 def blank_head(sop_class: str, sop_instance: str, transfer_syntax: str) -> tuple[bytes, int]:
     """The head with an empty record, and the offset at which the record is to be written.
 
@@ -123,14 +134,11 @@ def blank_head(sop_class: str, sop_instance: str, transfer_syntax: str) -> tuple
     """
     elements = b"".join(
         (
-            _element(0x0001, b"OB", b"\0\1"),
+            _VERSION,
             _element(0x0002, b"UI", sop_class.encode("ascii")),
             _element(0x0003, b"UI", sop_instance.encode("ascii")),
             _element(0x0010, b"UI", transfer_syntax.encode("ascii")),
-            _element(0x0012, b"UI", IMPLEMENTATION_UID.encode("ascii")),
-            _element(0x0013, b"SH", IMPLEMENTATION_VERSION.encode("ascii")),
-            _element(0x0100, b"UI", RECORD_CREATOR_UID.encode("ascii")),
-            _element(0x0102, b"OB", b" " * RECORD_SIZE),
+            _OURS,
         )
     )
     head = _PREAMBLE + _element(0x0000, b"UL", struct.pack("<I", len(elements))) + elements

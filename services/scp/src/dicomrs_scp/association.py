@@ -29,6 +29,8 @@ from dicomrs_wire.stream import PduReader, send
 
 IDLE_SECONDS: Final = 600.0  # between messages: consoles keep associations open while a scan runs
 STALL_SECONDS: Final = 60.0  # within a message
+_BUFFER: Final = 256 * 1024  # bytes that one system call takes off the network, and one puts on the disk
+_MOST_PIECES: Final = 1000  # for one system call
 _PROCESSING_FAILURE: Final = 0x0110
 _USER, _PROVIDER = 0, 2
 _INVALID_PARAMETER: Final = 6
@@ -87,6 +89,8 @@ class _Message:
     command: dimse.CommandSet | None = None
     command_bytes: bytearray = field(default_factory=bytearray)
     part: Part | None = None
+    pieces: list[memoryview] = field(default_factory=list)
+    """Of its dataset, not yet written: slices of the reader's buffer."""
     refused: RefusedError | None = None
 
 
@@ -107,7 +111,7 @@ class AcceptedAssociation:
         self._origin = origin
         self._contexts = contexts
         self._fragment = fragment_size(peer_max_pdu)
-        self._reader = PduReader(sock, own_max_pdu, quick=True)
+        self._reader = PduReader(sock, own_max_pdu, quick=True, room=_BUFFER)
         self._message: _Message | None = None
         self._stop = False
         self.tally = Tally()
@@ -149,6 +153,8 @@ class AcceptedAssociation:
             if kind is PduType.P_DATA_TF:
                 for context_id, is_command, is_last, data in split_pdata(body):
                     self._take(context_id, is_last, data, is_command=is_command)
+                if self._message is not None and not self._reader.another:
+                    self._write(self._message)
             elif kind is PduType.RELEASE_RQ:
                 send(self._sock, RELEASE_RP, STALL_SECONDS)
                 return Ending.RELEASED
@@ -195,14 +201,9 @@ class AcceptedAssociation:
             message.refused = refused
 
     def _take_dataset(self, message: _Message, data: memoryview, is_last: bool) -> None:
-        """Once an object is refused, the rest of its dataset is read and dropped, so that the peer gets its answer."""
-        if message.part is not None and message.refused is None:
-            try:
-                message.part.write(data)
-            except RefusedError as refused:
-                message.refused = refused
-            except OSError as error:
-                message.refused = refusal(error, self._inbox.root)
+        message.pieces.append(data)
+        if is_last or len(message.pieces) == _MOST_PIECES:
+            self._write(message)
         if not is_last:
             return
         command = message.command
@@ -212,8 +213,35 @@ class AcceptedAssociation:
         else:
             self._reply(message, dimse.failure_response(command))
 
+    def _write(self, message: _Message) -> None:
+        """Write what has been collected, before the reader's buffer is used again.
+
+        Once an object is refused, the rest of its dataset is read and dropped, so that the peer gets its answer.
+        """
+        pieces, message.pieces = message.pieces, []
+        if not pieces or message.part is None or message.refused is not None:
+            return
+        try:
+            message.part.write(*pieces)
+        except RefusedError as refused:
+            message.refused = refused
+        except OSError as error:
+            message.refused = refusal(error, self._inbox.root)
+
     def _store(self, message: _Message, command: dimse.CommandSet) -> None:
-        status, comment = 0x0000, ""
+        """Keep the object, answer, and only then do what nobody waits for."""
+        arrival, status, comment = self._keep(message, command)
+        try:
+            self._reply(message, dimse.store_response(command, status, comment))
+        finally:
+            if arrival is not None:
+                self._inbox.announce(arrival)
+            if message.part is not None:
+                message.part.drop()
+        self._inbox.prepare()
+
+    def _keep(self, message: _Message, command: dimse.CommandSet) -> tuple[Arrival | None, int, str]:
+        """Make the object durable, if it can be; then the status to answer, and a comment on it."""
         try:
             if message.refused is not None:
                 raise message.refused
@@ -228,12 +256,10 @@ class AcceptedAssociation:
             self.tally.count(arrival)
             if arrival.outcome is Outcome.QUARANTINED:
                 logger.warning("object quarantined", study=arrival.study, reason=arrival.reason, **self._who())
-        if status:
-            self.tally.refused += 1
-            logger.warning("object refused", status=describe_status(status), reason=comment, **self._who())
-        if message.part is not None:
-            message.part.drop()
-        self._reply(message, dimse.store_response(command, status, comment))
+            return arrival, 0x0000, ""
+        self.tally.refused += 1
+        logger.warning("object refused", status=describe_status(status), reason=comment, **self._who())
+        return None, status, comment
 
     def _answer_without_dataset(self, message: _Message, command: dimse.CommandSet) -> None:
         if command.field == dimse.C_ECHO_RQ:

@@ -1,0 +1,31 @@
+"""The receiving service with fsync left out, to compare it with receivers that never sync. No clinic may run this.
+
+python -m bench.unsynced MANIFEST...: as `python -m dicomrs_scp`.
+"""
+
+import sys
+import threading
+
+from dicomrs.exits import Exit
+from dicomrs.program import run_service
+from dicomrs.route import Manifests
+from dicomrs.spool.fs import FileSystem, OsFileSystem
+from dicomrs_scp.service import ScpService
+
+
+class UnsyncedFileSystem(OsFileSystem):
+    """Promises nothing."""
+
+    def fsync(self, fd: int) -> None:
+        """Do nothing."""
+
+    def fsync_dir(self, path: str) -> None:
+        """Do nothing."""
+
+
+def _serve(_fs: FileSystem, manifests: Manifests, stop: threading.Event) -> Exit:
+    return ScpService(UnsyncedFileSystem(), manifests).run(stop)
+
+
+if __name__ == "__main__":
+    sys.exit(run_service("scp", "The receiving service without fsync, for the benchmark.", _serve, sys.argv[1:]))
