@@ -1,7 +1,5 @@
 """The receivers that are compared: each is started anew for every round, in an empty folder."""
 
-import os
-import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +9,7 @@ import yaml
 
 from support.peers import Orthanc, Storescp
 from support.processes import Child, free_port
-from support.router import Router, route
+from support.router import route
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,9 @@ def take_turns(
         names = list(candidates) if number % 2 == 0 else list(reversed(candidates))
         for name in names:
             seconds[name].append(candidates[name]())
-        tell(f"round {number + 1} of {rounds}: " + ", ".join(f"{name} {seconds[name][-1]:.3f} s" for name in candidates))
+        tell(
+            f"round {number + 1} of {rounds}: " + ", ".join(f"{name} {seconds[name][-1]:.3f} s" for name in candidates)
+        )
     return seconds
 
 

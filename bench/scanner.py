@@ -89,9 +89,7 @@ class Bare:
     def __init__(self, port: int, files: list[DicomFile]) -> None:
         self._sock = socket.create_connection((LOOPBACK, port))
         tune(self._sock)
-        self.messages = [
-            bytearray(struct.pack(">Q", one.length) + one.path.read_bytes()[one.start :]) for one in files
-        ]
+        self.messages = [bytearray(struct.pack(">Q", one.length) + one.path.read_bytes()[one.start :]) for one in files]
 
     def send(self, message: bytearray) -> float:
         """Send one object and wait for its answer."""

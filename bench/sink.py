@@ -1,10 +1,11 @@
 """The target of the benchmark: takes every object, digests it, keeps nothing, and notes when each was complete.
 
-python -m bench.sink PORT RESULT [MAXIMUM_PDU]: at the end of standard input it writes the JSON file RESULT: when
+python -m bench.sink PORT RESULT [MAXIMUM_PDU]: at SIGTERM it writes the JSON file RESULT: when
 (monotonic clock) the first association stood, and of every object its SOP Instance UID, digest and moment.
 """
 
 import json
+import signal
 import socket
 import sys
 import threading
@@ -76,11 +77,12 @@ class Sink:
 
 
 def main() -> None:
-    """Serve until standard input ends."""
+    """Serve until SIGTERM."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     port, result = int(sys.argv[1]), Path(sys.argv[2])
     sink = Sink(int(sys.argv[3]) if len(sys.argv) > 3 else 131072)
     threading.Thread(target=sink.run, args=(port,), daemon=True).start()
-    sys.stdin.read()
+    signal.sigwait({signal.SIGTERM})
     result.write_text(json.dumps({"started": sink.started, "arrived": sink.arrived}))
 
 

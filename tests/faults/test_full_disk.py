@@ -87,7 +87,7 @@ def test_the_last_byte_is_lost_in_the_middle_of_an_object(volume, make_router, t
     router.wait_for("scp", "object refused", "No space left on device): free some space")
     spool.wait_empty()
     assert [received.identity for received in tap.stored] == [one.identity]
-    eventually(lambda: not list(spool.root.glob(".incoming/*/part-*")), "nothing of it is left over")
+    eventually(lambda: not spool.parts(), "nothing of it is left over")
 
 
 @pytest.mark.peer("mount")

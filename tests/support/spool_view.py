@@ -26,6 +26,10 @@ class SpoolView:
         """Files of the objects that some destination still lacks."""
         return sorted(self.root.glob("[!._]*/*.dcm"))
 
+    def parts(self) -> list[Path]:
+        """Files with something of an object that is being received; empty ones are kept ready for the next."""
+        return [path for path in self.root.glob(".incoming/*/part-*") if path.stat().st_size]
+
     def kept_aside(self, where: str) -> list[tuple[str, str]]:
         """(file name, reason) of all objects in `_INVALID_NO_PIXELS` or `_DAMAGED`."""
         notes = {

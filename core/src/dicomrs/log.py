@@ -3,14 +3,17 @@
 Log a study by its key (spool.layout.study_key), never by its folder: that carries the patient's name.
 """
 
+import json
 import logging
 import re
 import sys
 from typing import Any
 
 import structlog
+from structlog.processors import JSONRenderer
 from structlog.typing import EventDict, Processor
 
+_encode = json.JSONEncoder(default=str).encode
 _CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(0x7F, 0xA0))}
 
 
@@ -47,10 +50,7 @@ def configure(service: str, level: str = "INFO") -> None:
         _hide_patients,
         _escape_controls,
     ]
-    terminal = sys.stderr.isatty()
-    renderer: Processor = (
-        structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer(default=str)
-    )
+    renderer: Processor = structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else JSONRenderer(_to_json)
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
@@ -64,11 +64,15 @@ def configure(service: str, level: str = "INFO") -> None:
     # At INFO pynetdicom tells every PDU; what matters of it stands in our own line per association.
     logging.getLogger("pynetdicom").setLevel(max(logging.getLevelName(level), logging.WARNING))
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level)),
-        logger_factory=structlog.stdlib.LoggerFactory(),
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
+
+
+def _to_json(fields: EventDict, **_: Any) -> str:
+    return _encode(fields)
 
 
 def get_logger() -> structlog.stdlib.BoundLogger:

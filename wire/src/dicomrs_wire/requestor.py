@@ -146,6 +146,7 @@ class Requestor:
         *,
         digest: Callable[[memoryview], None] | None = None,
         check: Callable[[], bool] | None = None,
+        meanwhile: Callable[[], None] | None = None,
     ) -> StoreReply:
         """Send a C-STORE with the `length` bytes at `start` of the open file `fd` as its dataset, as they are.
 
@@ -159,6 +160,7 @@ class Requestor:
             digest: is given every fragment in turn, as a view that is valid only during the call.
             check: is asked once all bytes are read. The last fragment goes out only if it says yes, so that the
                 peer cannot have a whole object whose bytes are wrong.
+            meanwhile: is called once all is sent, while the peer makes up its answer.
 
         Raises:
             LookupError: the context was not accepted. The association goes on.
@@ -184,6 +186,8 @@ class Requestor:
                 if last and check is not None and not check():
                     raise DigestMismatch("the file's bytes are not those that arrived")
                 self._send(pdus)
+            if meanwhile is not None:
+                meanwhile()
             return StoreReply(*self._response(dimse.C_STORE_RSP, message_id))
 
     def release(self) -> None:

@@ -155,7 +155,7 @@ class PduReader:
         return HEADER.size + length
 
     def _make_room(self, length: int) -> None:
-        """Move what has arrived of the next PDU to the front if the rest of it would not fit behind, or it is little."""
+        """Move what has arrived of the next PDU to the front if it is little, or the rest would not fit behind."""
         arrived = self._end - self._start
         if arrived < _LITTLE or self._start + length > len(self._buffer):
             self._buffer[:arrived] = self._buffer[self._start : self._end]

@@ -79,7 +79,9 @@ class Walker:
         self._encoding = encoding
         self._left = LARGEST_COUNT
 
-    def elements(self, wanted: Container[int], beyond: int, values: dict[int, bytes], longest: int) -> Iterator[Element]:
+    def elements(
+        self, wanted: Container[int], beyond: int, values: dict[int, bytes], longest: int
+    ) -> Iterator[Element]:
         """Yield the top level elements with a tag `beyond` one, in the order they come in.
 
         The caller may read the value of one of defined length from the source before it asks for the next. After an

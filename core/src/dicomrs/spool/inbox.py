@@ -5,7 +5,6 @@ and only then answer 0000. One Inbox serves all associations of a process that r
 """
 
 import json
-import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass

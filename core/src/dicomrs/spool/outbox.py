@@ -33,7 +33,7 @@ from dicomrs.spool.layout import (
 from dicomrs.spool.outlook import outlook
 from dicomrs.spool.placing import newest_number
 from dicomrs.spool.receipts import Event, Kind, Ledger, event_now
-from dicomrs.spool.record import Head, NotOursError, read_head_of
+from dicomrs.spool.record import Head, NotOursError, read_head_of, read_start
 from dicomrs.spool.space import drop_ballast, is_full
 from dicomrs.spool.workspace import throw_away
 
@@ -175,11 +175,12 @@ class Outbox:
 
     def remove(self, stored: Stored) -> None:
         """Unlink an object whose receipts are durable, after checking that the name still holds that arrival."""
+        path = self.path(stored)
         try:
-            if self.stored(stored.folder, stored.name).arrival == stored.arrival:
-                self.fs.unlink(self.path(stored))
-        except (FileNotFoundError, NotOursError):
-            return  # a person was faster, or it is no longer what was sent: the next look at the folder tells
+            if stored.arrival.encode("ascii") in read_start(self.fs, path):
+                self.fs.unlink(path)
+        except FileNotFoundError:
+            return  # a person was faster: the next look at the folder tells
 
     def move_damaged(self, folder: str, name: str, reason: str) -> str:
         """Move an object that is no longer what was received to _DAMAGED; return its path there.

@@ -6,7 +6,7 @@ A line that a crash cut short is ended before the next one is written, and ignor
 import json
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from enum import StrEnum
 
@@ -48,6 +48,13 @@ def event_now(kind: Kind, arrival: str, destination: str, **details: str) -> Eve
     """A line about an arrival as of now; details are the other fields."""
     at = datetime.now().astimezone().isoformat(timespec="milliseconds")
     return Event(at=at, kind=kind, arrival=arrival, destination=destination, **details)
+
+
+_NAMES = tuple(one.name for one in fields(Event))
+
+
+def _line(event: Event) -> bytes:
+    return json.dumps({name: getattr(event, name) for name in _NAMES}).encode("ascii") + b"\n"
 
 
 def _parse(line: bytes) -> Event | None:
@@ -143,7 +150,7 @@ class Ledger(History):
         Raises:
             OSError: they may or may not be on the disk; they do not count.
         """
-        text = b"".join(json.dumps(asdict(event)).encode("ascii") + b"\n" for event in events)
+        text = b"".join(_line(event) for event in events)
         fd = self._fs.open(self._path, APPEND)
         try:
             write_all(self._fs, fd, self._end_of_torn_line(fd) + text)

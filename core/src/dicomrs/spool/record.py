@@ -189,6 +189,15 @@ def read_head(fs: FileSystem, fd: int) -> Head:
         raise NotOursError("its file meta header is damaged") from error
 
 
+def read_start(fs: FileSystem, path: str) -> bytes:
+    """The bytes of a file among which its head is; OSError if it cannot be read."""
+    fd = fs.open(path, READ)
+    try:
+        return fs.pread(fd, _HEAD_LIMIT, 0)
+    finally:
+        fs.close(fd)
+
+
 def read_head_of(fs: FileSystem, path: str) -> Head:
     """The head of the file at a path; OSError if it cannot be read."""
     fd = fs.open(path, READ)

@@ -8,17 +8,19 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from dicomrs.log import get_logger
 from dicomrs.route import Destination
 from dicomrs.spool.digest import Digest
 from dicomrs.spool.fs import READ
-from dicomrs.spool.outbox import Stored
-from dicomrs.spool.receipts import Event, Kind
+from dicomrs.spool.outbox import Outbox, Stored
+from dicomrs.spool.receipts import Kind
 from dicomrs.spool.record import NotOursError, read_head
 from dicomrs_scu.backlog import Backlog
 from dicomrs_scu.queue import DestinationQueue
+from dicomrs_scu.settling import Settler
 from dicomrs_scu.verdict import Verdict, verdict
 from dicomrs_scu.waiting import Pair, Waiting
 from dicomrs_wire.association import MAX_CONTEXTS
@@ -35,8 +37,6 @@ from dicomrs_wire.requestor import Requestor, StoreReply
 from dicomrs_wire.statuses import describe_status
 
 LINGER_SECONDS: Final = 1.0  # an association stays open so long for what arrives next
-GROUP: Final = 32  # receipts made durable together
-GROUP_SECONDS: Final = 0.05
 OBJECTS_PER_SENDER: Final = 4
 
 logger = get_logger()
@@ -44,6 +44,35 @@ logger = get_logger()
 
 class _ReopenError(Exception):
     """The association was given up for a reason that is not the target's."""
+
+
+class Ready:
+    """An object about to be sent, open, its head read; or why that failed."""
+
+    def __init__(self, outbox: Outbox, waiting: Waiting) -> None:
+        self.waiting = waiting
+        self._fs = outbox.fs
+        self._fd = -1
+        self._stored: Stored | None = None
+        self._failure: Exception | None = None
+        try:
+            self._fd = self._fs.open(f"{outbox.root}/{waiting.folder}/{waiting.name}", READ)
+            self._stored = Stored(waiting.folder, waiting.name, waiting.number, read_head(self._fs, self._fd))
+        except (OSError, NotOursError) as error:
+            self._failure = error
+
+    def opened(self) -> tuple[Stored, int]:
+        """The object and its descriptor; OSError or NotOursError if there is none."""
+        if self._stored is None:
+            assert self._failure is not None
+            raise self._failure
+        return self._stored, self._fd
+
+    def close(self) -> None:
+        """Close the file, if it is open."""
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            self._fs.close(fd)
 
 
 class Sender(threading.Thread):
@@ -58,8 +87,8 @@ class Sender(threading.Thread):
         self._skip = index * OBJECTS_PER_SENDER
         self._most_contexts = MAX_CONTEXTS
         self._stopping = threading.Event()
-        self._pending: dict[str, list[tuple[Waiting, Stored, Event]]] = {}
-        self._pending_since = 0.0
+        self._settler = Settler(backlog, queue)
+        self._ready: Ready | None = None
 
     def stop(self) -> None:
         """Take no further object; callable from any thread."""
@@ -78,7 +107,7 @@ class Sender(threading.Thread):
             except Exception as error:
                 logger.exception("sending failed", destination=self._destination.name)
                 self._failed(f"a fault of the router: {type(error).__name__}, see its log", expected=False)
-        self._flush()
+        self._settler.end()
 
     def _round(self) -> None:
         pairs = self._queue.pairs(self._most_contexts, self._skip)
@@ -101,10 +130,11 @@ class Sender(threading.Thread):
             accepted = {pair for pair in pairs if association.accepted(*pair)}
             self._refuse_contexts(set(pairs) - accepted)
             try:
-                while (waiting := self._next(accepted)) is not None:
-                    sent += self._deliver(association, waiting, number)
+                while (ready := self._next(accepted)) is not None:
+                    sent += self._deliver(association, ready, accepted, number)
             finally:
-                self._flush()
+                self._put_ready_back()
+                self._settler.drain()
                 seconds = round(time.monotonic() - started, 3)
                 logger.info("association", destination=to.name, association=number, delivered=sent, seconds=seconds)
 
@@ -126,18 +156,31 @@ class Sender(threading.Thread):
         self._most_contexts = MAX_CONTEXTS
         return association
 
-    def _next(self, accepted: set[Pair]) -> Waiting | None:
+    def _next(self, accepted: set[Pair]) -> "Ready | None":
         """The next object for this association; None: nothing for a while, or it is time to stop or to back off."""
         deadline = time.monotonic() + LINGER_SECONDS
         while not self._stopping.is_set() and not self._queue.resting:
-            waiting = self._queue.take(accepted)
-            if waiting is not None:
-                return waiting
-            self._flush()
+            if self._ready is None:
+                self._make_ready(accepted)
+            if self._ready is not None:
+                ready, self._ready = self._ready, None
+                return ready
             if self._queue.pairs(1) or (left := deadline - time.monotonic()) <= 0:
                 return None  # what may go needs other contexts, or nothing came
             self._queue.wait(left)
         return None
+
+    def _make_ready(self, accepted: set[Pair]) -> None:
+        """Take the next object off the queue and open it, if there is one: while the target is busy with another."""
+        waiting = self._queue.take(accepted)
+        if waiting is not None:
+            self._ready = Ready(self._backlog.outbox, waiting)
+
+    def _put_ready_back(self) -> None:
+        ready, self._ready = self._ready, None
+        if ready is not None:
+            ready.close()
+            self._queue.put_back(ready.waiting)
 
     def _refuse_contexts(self, pairs: set[Pair]) -> None:
         """The target takes no object of these kinds now: each of them has had a try."""
@@ -146,11 +189,13 @@ class Sender(threading.Thread):
             why = f"it does not accept SOP class {sop_class} in transfer syntax {transfer_syntax}"
             self._refused(waiting, why, of_target=False)
 
-    def _deliver(self, association: Requestor, waiting: Waiting, number: str) -> bool:
+    def _deliver(self, association: Requestor, ready: "Ready", accepted: set[Pair], number: str) -> bool:
         """Send one object; whether the target confirmed it. Whatever happens, the queue hears what became of it."""
+        waiting = ready.waiting
         started = time.monotonic()
         try:
-            stored, reply = self._attempt(association, waiting)
+            stored, fd = ready.opened()
+            reply = self._send(association, stored, fd, meanwhile=partial(self._make_ready, accepted))
         except FileNotFoundError:
             self._backlog.forget(waiting)  # somebody removed it
             return False
@@ -168,17 +213,9 @@ class Sender(threading.Thread):
             # Whatever it is, those behind this object must have their turn before it is tried again.
             self._refused(waiting, f"{type(error).__name__}, see the log", countable=False, of_target=False)
             raise
-        return self._judge(waiting, stored, reply, number, time.monotonic() - started)
-
-    def _attempt(self, association: Requestor, waiting: Waiting) -> tuple[Stored, StoreReply]:
-        fs = self._backlog.outbox.fs
-        fd = fs.open(f"{self._backlog.outbox.root}/{waiting.folder}/{waiting.name}", READ)
-        try:
-            head = read_head(fs, fd)
-            stored = Stored(waiting.folder, waiting.name, waiting.number, head)
-            return stored, self._send(association, stored, fd, fs.size(fd) - head.start)
         finally:
-            fs.close(fd)
+            ready.close()
+        return self._judge(waiting, stored, reply, number, time.monotonic() - started)
 
     def _damaged(self, waiting: Waiting, reason: str) -> None:
         try:
@@ -187,7 +224,7 @@ class Sender(threading.Thread):
             why = f"{reason}; it could not be moved to _DAMAGED: {error.strerror}"
             self._refused(waiting, why, countable=False, of_target=False)
 
-    def _send(self, association: Requestor, stored: Stored, fd: int, length: int) -> StoreReply:
+    def _send(self, association: Requestor, stored: Stored, fd: int, meanwhile: Callable[[], None]) -> StoreReply:
         head = stored.head
         digest = Digest(head.transfer_syntax)
         expected: Callable[[], bool] = lambda: digest.text == head.record.digest  # noqa: E731 (asked at the last fragment)
@@ -197,9 +234,10 @@ class Sender(threading.Thread):
             head.transfer_syntax,
             fd,
             head.start,
-            length,
+            self._backlog.outbox.fs.size(fd) - head.start,
             digest=digest.update,
             check=expected,
+            meanwhile=meanwhile,
         )
 
     def _judge(self, waiting: Waiting, stored: Stored, reply: StoreReply, number: str, seconds: float) -> bool:
@@ -223,7 +261,7 @@ class Sender(threading.Thread):
             event = stored.event(
                 Kind.DELIVERED, self._destination.name, status=f"{reply.status:04X}", association=number, why=note
             )
-            self._pend(waiting, stored, event)
+            self._settler.add((waiting, stored, event))
             return True
         if meaning is Verdict.PERMANENT:
             self._park(waiting, said, told)
@@ -235,7 +273,7 @@ class Sender(threading.Thread):
         self, waiting: Waiting, why: str, told: str = "", *, countable: bool = True, of_target: bool = True
     ) -> None:
         """why: for the log; told: for the receipts, with the target's own words."""
-        self._flush()  # what was confirmed before counts
+        self._settler.drain()  # what was confirmed before counts
         logger.warning(
             "object not taken",
             destination=self._destination.name,
@@ -255,31 +293,3 @@ class Sender(threading.Thread):
             logger.error("object not parked, it will be tried again", reason=error.strerror)
             self._queue.add(waiting)
             self._queue.refused(waiting, told or why, countable=False, of_target=False)
-
-    def _pend(self, waiting: Waiting, stored: Stored, event: Event) -> None:
-        """Collect receipts, to make them durable in groups."""
-        if not self._pending:
-            self._pending_since = time.monotonic()
-        self._pending.setdefault(waiting.folder, []).append((waiting, stored, event))
-        full = sum(map(len, self._pending.values())) >= GROUP
-        if full or time.monotonic() - self._pending_since > GROUP_SECONDS:
-            self._flush()
-
-    def _flush(self) -> None:
-        """Make receipts durable; only then are these objects confirmed.
-
-        Where the volume refuses, they will be sent again: twice, never not at all.
-        """
-        pending, self._pending = self._pending, {}
-        for folder, results in pending.items():
-            try:
-                self._backlog.settle(folder, [(stored, event) for _, stored, event in results])
-            except Exception as error:
-                why = error.strerror if isinstance(error, OSError) else type(error).__name__
-                logger.exception("receipts not durable, objects will be sent again")
-                for waiting, _, _ in results:
-                    self._queue.put_back(waiting)
-                self._queue.target_failed(f"receipts cannot be written: {why}")
-            else:
-                for waiting, _, _ in results:
-                    self._queue.confirmed(waiting)
