@@ -1,10 +1,10 @@
 # All that a developer, CI and a curious stranger need. `make help` tells.
 UV ?= .make/uv
 BIN := .venv/bin
-SOURCES := core wire services cli tests tools
+SOURCES := core wire services cli tests tools bench
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint types imports format clean
+.PHONY: help setup demo test check lint types imports format bench clean
 
 ##@ Use
 help: ## this list
@@ -35,6 +35,9 @@ imports: .venv/.done ## arrows between packages point one way
 format: .venv/.done ## put the code into its format
 	$(BIN)/ruff check --fix --select I $(SOURCES)
 	$(BIN)/ruff format $(SOURCES)
+
+bench: .venv/.done ## speed beside DCMTK, Orthanc and the machine's limit, in turn (needs both; half an hour)
+	PYTHONPATH=.:tests $(BIN)/python -m bench $(OPTIONS)
 
 clean: ## remove what make made
 	rm -rf .venv .make .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

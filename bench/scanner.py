@@ -1,7 +1,7 @@
 """The scanner of the benchmark: sends prepared bytes, so that what is measured is the receiver.
 
-python -m bench.scanner PORT ASSOCIATIONS FOLDER [--bare] [--every SECONDS]: sends a folder's files, shared out among the
-associations, and prints as JSON the seconds from the moment that all associations stood to the last answer, and when
+python -m bench.scanner PORT ASSOCIATIONS FOLDER [--bare] [--every SECONDS] sends a folder's files, shared out among the
+associations. It prints as JSON the seconds from the moment that all associations stood to the last answer, and when
 (monotonic clock) each object's last byte had been handed to the system. --bare speaks what bench.limit understands.
 """
 

@@ -1,6 +1,5 @@
 """Rows of sending: storescu and dicomrs' sending service, the same objects, to the same targets."""
 
-import json
 import os
 import subprocess
 import tempfile
@@ -67,7 +66,7 @@ def storescu_to_sink(work: Work, max_pdu: int, folder: Path) -> float:
 
 
 def scu_to_sink(work: Work, max_pdu: int, folder: Path) -> float:
-    """The same of the sending service, which starts with all of it in the spool: digests, receipts, removal included."""
+    """The same of the sending service, with all of it in the spool at first; with digests, receipts, removal."""
     place = Path(tempfile.mkdtemp(dir=folder))
     fill(place / "root", instances(work))
     sink = Sink(place, max_pdu)
@@ -121,8 +120,3 @@ def _check_count(kind: str, target: Storescp | Orthanc, work: Work) -> None:
     else:
         assert len(target.files()) == work.count
     target.close()
-
-
-def receipts_of(root: Path) -> list[dict[str, str]]:
-    """All lines of all receipts files."""
-    return [json.loads(line) for path in root.glob("*/.receipts.jsonl") for line in path.read_text().splitlines()]

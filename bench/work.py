@@ -75,7 +75,7 @@ def _uid(number: int) -> str:
 
 
 def make_huge(folder: Path, name: str, frames: int, count: int = 1, *, noisy: bool = True) -> Work:
-    """Multi-frame objects with 0.5 MB a frame. Without noise their pixels are a hole in the file, which costs no disk."""
+    """Multi-frame objects with 0.5 MB a frame. Without noise their pixels are a hole in the file: it costs no disk."""
     folder = folder / name
     folder.mkdir()
     noise = Random(name)
