@@ -1,9 +1,6 @@
 """Which presentation contexts the receiver accepts, judged by pynetdicom as requestor, and what then travels."""
 
-import zlib
-
 import pytest
-from pydicom.uid import UID_dictionary
 from pynetdicom import AE, build_context
 
 from support.objects import (
@@ -22,13 +19,11 @@ from support.objects import (
 from support.processes import LOOPBACK
 from support.router import destination, route
 from support.sender import association, send_all, store
+from support.syntaxes import BIG_ENDIAN, PRIVATE_SYNTAX, every_transfer_syntax, labelled
 from support.tap import Tap
 
 ACCEPTED, NO_ABSTRACT_SYNTAX = 0, 3
-BIG_ENDIAN, GE_PRIVATE = "1.2.840.10008.1.2.2", "1.2.840.113619.5.2"
-DEFLATED = {"1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.4.95", "1.2.840.10008.1.2.4.205"}
-PAPYRUS = "1.2.840.10008.1.20"  # of a file format of 1995; nobody negotiates it
-PRIVATE_SYNTAX, PRIVATE_CLASS = "1.3.46.670589.33.1.4.1", "1.3.12.2.1107.5.9.1"
+PRIVATE_CLASS = "1.3.12.2.1107.5.9.1"
 FIND, MOVE, WORKLIST = "1.2.840.10008.5.1.4.1.2.2.1", "1.2.840.10008.5.1.4.1.2.2.2", "1.2.840.10008.5.1.4.31"
 COMMITMENT, PRINTER, MPPS = "1.2.840.10008.1.20.1", "1.2.840.10008.5.1.1.16", "1.2.840.10008.3.1.2.3.3"
 
@@ -87,22 +82,6 @@ def test_storage_classes_of_all_kinds_are_accepted_and_other_services_refused(ro
 
 def test_an_association_with_nothing_to_accept_is_answered_all_the_same(router):
     assert negotiate(router.port(), (FIND, [IMPLICIT])) == [(NO_ABSTRACT_SYNTAX, None)]
-
-
-def every_transfer_syntax():
-    """Those of the standard, a vendor's old one, and a private one."""
-    standard = [uid for uid, entry in UID_dictionary.items() if entry[1] == "Transfer Syntax"]
-    return [uid for uid in standard if uid not in {BIG_ENDIAN, PAPYRUS}] + [GE_PRIVATE, PRIVATE_SYNTAX]
-
-
-def labelled(transfer_syntax: str) -> Instance:
-    """An image under this syntax; native pixels under a compressed one are wrong, but not the router's to mend."""
-    made = image()
-    dataset = encode(made, implicit=transfer_syntax in {IMPLICIT, GE_PRIVATE})
-    if transfer_syntax in DEFLATED:
-        packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
-        dataset = packer.compress(dataset) + packer.flush()
-    return Instance(CT, str(made.SOPInstanceUID), transfer_syntax, dataset)
 
 
 def test_a_dataset_travels_as_it_is_in_every_transfer_syntax(router, shared_tap: Tap):

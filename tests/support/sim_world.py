@@ -106,7 +106,7 @@ class World:
     def __enter__(self) -> Self:
         self._patches.enter_context(patch("uuid.uuid4", self._new_id))
         self._patches.enter_context(patch("dicomrs.spool.inbox.datetime", SimpleNamespace(now=lambda: NOON)))
-        for module in ("folders", "hints", "inbox"):
+        for module in ("folders", "hints"):
             self._patches.enter_context(patch(f"dicomrs.spool.{module}.threading", self.scheduler.threading()))
         return self
 

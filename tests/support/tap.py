@@ -41,8 +41,10 @@ def take_all(_: Received) -> Answer:
 class Tap:
     """Accepts every SOP class in whatever transfer syntax is proposed."""
 
-    def __init__(self, port: int | None = None) -> None:
+    def __init__(self, port: int | None = None, max_pdu: int = 1 << 17) -> None:
+        """max_pdu: bytes, 0 is no limit."""
         self.port = port or free_port()
+        self.max_pdu = max_pdu
         self.answer: Callable[[Received], Answer] = take_all
         self.refuses_associations = False
         self.aborts_associations = False
@@ -58,7 +60,7 @@ class Tap:
     def start(self) -> None:
         """Listen."""
         ae = AE("NOT_WHO_YOU_MEAN")
-        ae.maximum_pdu_size = 1 << 17
+        ae.maximum_pdu_size = self.max_pdu
         ae.maximum_associations = 50
         ae.network_timeout = ae.acse_timeout = ae.dimse_timeout = 60
         ae.add_supported_context(Verification)
@@ -146,11 +148,11 @@ class Tap:
 
 
 @contextmanager
-def taps(number: int) -> Iterator[list[Tap]]:
+def taps(number: int, max_pdu: int = 1 << 17) -> Iterator[list[Tap]]:
     """So many targets that listen."""
     # Of pynetdicom's two ways to know private SOP classes this is the one without a register to fill.
     unrestricted, _config.UNRESTRICTED_STORAGE_SERVICE = _config.UNRESTRICTED_STORAGE_SERVICE, True
-    made = [Tap() for _ in range(number)]
+    made = [Tap(max_pdu=max_pdu) for _ in range(number)]
     try:
         for tap in made:
             tap.start()
