@@ -66,10 +66,10 @@ def write_files(folder: Path, instances: list[Instance]) -> list[Path]:
     return paths
 
 
-def encode(dataset: Dataset, *, implicit: bool = False) -> bytes:
-    """A dataset's bytes in Explicit (or Implicit) VR Little Endian."""
+def encode(dataset: Dataset, *, implicit: bool = False, big_endian: bool = False) -> bytes:
+    """A dataset's bytes in Explicit (or Implicit) VR Little (or Big) Endian."""
     buffer = DicomBytesIO()
-    buffer.is_little_endian, buffer.is_implicit_VR = True, implicit
+    buffer.is_little_endian, buffer.is_implicit_VR = not big_endian, implicit
     write_dataset(buffer, dataset)
     return buffer.getvalue()
 

@@ -15,13 +15,13 @@ _PAPYRUS = "1.2.840.10008.1.20"  # of a file format of 1995; nobody negotiates i
 def every_transfer_syntax():
     """Those of the standard, a vendor's old one, and a private one."""
     standard = [uid for uid, entry in UID_dictionary.items() if entry[1] == "Transfer Syntax"]
-    return [uid for uid in standard if uid not in {BIG_ENDIAN, _PAPYRUS}] + [GE_PRIVATE, PRIVATE_SYNTAX]
+    return [uid for uid in standard if uid != _PAPYRUS] + [GE_PRIVATE, PRIVATE_SYNTAX]
 
 
 def labelled(transfer_syntax: str) -> Instance:
     """An image under this syntax; native pixels under a compressed one are wrong, but not the router's to mend."""
     made = image()
-    dataset = encode(made, implicit=transfer_syntax in {IMPLICIT, GE_PRIVATE})
+    dataset = encode(made, implicit=transfer_syntax in {IMPLICIT, GE_PRIVATE}, big_endian=transfer_syntax == BIG_ENDIAN)
     if transfer_syntax in _DEFLATED:
         packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
         dataset = packer.compress(dataset) + packer.flush()
