@@ -1,55 +1,57 @@
-"""Run the rows that exist, print them, and write bench/results/<date>.json.
+"""Measure all rows and figures, print them, and write bench/results/<date>.json and docs/speed.md.
 
-python -m bench [--folder FOLDER] [--rounds N]. FOLDER must lie on the kind of disk that is to be measured; what is
-made there is removed at the end.
+python -m bench [--folder FOLDER] [--rounds N] [--only TEXT]. FOLDER must lie on the kind of disk that is to be
+measured, with 40 GB free; what is made there is removed at the end.
 """
 
 import argparse
 import json
 import os
-import platform
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import date
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bench import receivers, sending
-from bench.receiving import receive_once
-from bench.rounds import ratio, take_turns
-from bench.work import Work, make_huge, make_images
+from bench import delay, idle, memory, waiting
+from bench.figures import Figure
+from bench.machine import describe
+from bench.report import write_report
+from bench.rounds import measure, ratios
+from bench.rows import all_rows
+from bench.work import make_huge, make_images
 
-_CT_SLICES, _SMALL, _HUGE_FRAMES = 200, 2000, 1100
+_WAITING = 100_000
+_GIGABYTE_FRAMES = 2048
 
 
-def _receiving(work: Work, associations: int, kinds: list[receivers.Receiver], folder: Path) -> dict[str, Any]:
-    return {kind.name: partial(receive_once, kind, work, associations, folder) for kind in kinds}
+def _figures(folder: Path, rounds: int) -> Iterator[Figure]:
+    ct = make_images(folder, "CT images", 200, 512)
+    small = make_images(folder, "small images", 2000, 132)
+    yield from idle.figures(folder)
+    yield from delay.delays(ct, folder)
+    yield from memory.peaks([ct, small], 8, folder)
+    yield from memory.peaks([make_huge(folder, "sparse", _GIGABYTE_FRAMES, 8, noisy=False)], 8, folder)
+    yield from waiting.figures(_WAITING, ct, rounds, folder)
 
 
-def _rows(folder: Path) -> dict[str, Mapping[str, Callable[[], float]]]:
-    """Of each row its candidates: ours first."""
-    ct = make_images(folder, "ct", _CT_SLICES, 512)
-    small = make_images(folder, "small", _SMALL, 132)
-    huge = make_huge(folder, "huge", _HUGE_FRAMES)
-    r = receivers
-    durable = [r.DICOMRS, r.LIMIT, r.ORTHANC]
-    rows = {
-        "receive ct, 1 association, durable": _receiving(ct, 1, [*durable, r.STORESCP], folder),
-        "receive ct, 8 associations, durable": _receiving(ct, 8, [*durable, r.STORESCP_FORK], folder),
-    }
-    for work in (ct, small, huge):
-        kinds = [r.UNSYNCED, r.STORESCP, r.STORESCP_128]
-        rows[f"receive {work.name}, 1 association, fsync off"] = _receiving(work, 1, kinds, folder)
-    for work in (ct, small):
-        for pdu in (16384, 131072):
-            rows[f"send {work.name} to a sink that takes PDUs of {pdu // 1024} KB"] = {
-                "dicomrs": partial(sending.scu_to_sink, work, pdu, folder),
-                "storescu": partial(sending.storescu_to_sink, work, pdu, folder),
-            }
-    return rows
+def _measure(folder: Path, rounds: int, only: str) -> dict[str, Any]:
+    results: dict[str, Any] = {"date": f"{date.today()}", "rounds": rounds, "machine": describe(folder)}
+    results["rows"], results["figures"] = [], []
+    for row in all_rows(folder):
+        if only not in row.title:
+            continue
+        print(f"\n{row.title}")
+        results["rows"].append(measure(row, rounds, lambda line: print(f"  {line}", flush=True)))
+        for name, found in ratios(results["rows"][-1]).items():
+            print(f"  {row.candidates[0].name}: {found} x {name}")
+    if not only:
+        for figure in _figures(folder, rounds):
+            print(f"{figure.group}: {figure}", flush=True)
+            results["figures"].append(asdict(figure))
+    return results
 
 
 def main() -> None:
@@ -57,26 +59,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--folder", type=Path, default=Path(".bench"))
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--only", default="", help="measure only rows with this in their title, and write nothing")
     options = parser.parse_args()
     os.environ["TCP_NODELAY"] = "1"  # DCMTK's programs leave Nagle's algorithm on otherwise: 40 ms an object
     options.folder.mkdir(exist_ok=True)
     folder = Path(tempfile.mkdtemp(dir=options.folder.resolve()))
-    results: dict[str, Any] = {"date": f"{date.today()}", "python": platform.python_version(), "rows": {}}
     try:
-        for title, candidates in _rows(folder).items():
-            print(f"\n{title}")
-            seconds = take_turns(candidates, options.rounds, lambda line: print(f"  {line}", flush=True))
-            ours = next(iter(candidates))
-            ratios = {name: ratio(seconds[ours], seconds[name]) for name in candidates if name != ours}
-            for name, found in ratios.items():
-                print(f"  {ours}: {found} x {name}")
-            results["rows"][title] = {"seconds": seconds, "ratios": {name: asdict(r) for name, r in ratios.items()}}
+        results = _measure(folder, options.rounds, options.only)
     finally:
         shutil.rmtree(folder)
-    target = Path("bench/results") / f"{results['date']}.json"
-    target.parent.mkdir(exist_ok=True)
-    target.write_text(json.dumps(results, indent=1) + "\n")
-    print(f"\nwritten to {target}")
+    if not options.only:
+        target = Path("bench/results") / f"{results['date']}.json"
+        target.parent.mkdir(exist_ok=True)
+        target.write_text(json.dumps(results, indent=1) + "\n")
+        print(f"\nwritten: {target}, {write_report()}")
 
 
 if __name__ == "__main__":

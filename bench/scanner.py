@@ -111,8 +111,9 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--bare", action="store_true")
     parser.add_argument("--every", type=float, default=0.0, help="pause about so many seconds before each object")
+    parser.add_argument("--first", type=int, help="send only so many objects")
     options = parser.parse_args()
-    files = [read_dicom_file(path) for path in sorted(options.folder.iterdir())]
+    files = [read_dicom_file(path) for path in sorted(options.folder.iterdir())[: options.first]]
     kind = Bare if options.bare else Dicom
     connections = [kind(options.port, files[i :: options.associations]) for i in range(options.associations)]
     sent: list[tuple[str, float]] = []

@@ -36,6 +36,11 @@ class Work:
         """How many objects."""
         return self.digests.total()
 
+    @property
+    def megabytes(self) -> float:
+        """Of all datasets."""
+        return self.count * self.length / 1e6
+
 
 def make_images(folder: Path, name: str, count: int, rows: int) -> Work:
     """A CT study of so many slices of rows x rows pixels of 16 bits."""
