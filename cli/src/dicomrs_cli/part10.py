@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from dicomrs.dataset import Header, read_header
+from dicomrs.dataset import Header, is_storage, read_header
 
 _META_START: Final = 132  # behind preamble and prefix (PS3.10 7.1)
 _META_LIMIT: Final = 64 * 1024  # bytes; real file meta information has a few hundred
@@ -81,16 +81,10 @@ def read_dicom_file(path: Path) -> DicomFile:
     sop_instance = header.sop_instance or meta.get(_SOP_INSTANCE, "")
     if not _UID.fullmatch(sop_class) or not _INSTANCE.fullmatch(sop_instance):
         raise UnfitError("neither its file meta information nor its dataset says which SOP class and instance it is")
-    if not _is_storage(sop_class):
+    if not is_storage(sop_class):
         raise UnfitError(f"objects of SOP class {sop_class} are not sent by C-STORE")
     source = meta.get(_SOURCE, "")
     return DicomFile(path, sop_class, sop_instance, syntax, source, start, status.st_size - start, header)
-
-
-def _is_storage(sop_class: str) -> bool:
-    from dicomrs_wire.negotiation import is_storage_like  # noqa: PLC0415 - half a second, and most commands read no file
-
-    return is_storage_like(sop_class)
 
 
 def _read_meta(data: bytes) -> tuple[dict[int, str], int]:

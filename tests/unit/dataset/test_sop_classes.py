@@ -1,6 +1,23 @@
-import pytest
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
 
-from dicomrs.dataset import is_image, sop_class_name
+import pynetdicom.sop_class
+import pytest
+from pynetdicom import (
+    AllStoragePresentationContexts,
+    BasicWorklistManagementPresentationContexts,
+    ModalityPerformedPresentationContexts,
+    NonPatientObjectPresentationContexts,
+    PrintManagementPresentationContexts,
+    QueryRetrievePresentationContexts,
+    StorageCommitmentPresentationContexts,
+    UnifiedProcedurePresentationContexts,
+    VerificationPresentationContexts,
+)
+
+from dicomrs.dataset import is_image, is_storage, sop_class_name
+
+TOOL = Path(__file__).parents[3] / "tools" / "make_sop_classes.py"
 
 STORAGE = "1.2.840.10008.5.1.4.1.1."
 IMAGES = {
@@ -62,3 +79,39 @@ def test_a_class_is_named_and_an_unknown_one_shown_as_it_is():
     assert sop_class_name("1.2.840.10008.5.1.4.1.1.2") == "CT Image Storage"
     assert sop_class_name("1.2.840.10008.5.1.4.1.1.66.7") == "Label Map Segmentation Storage"
     assert sop_class_name("1.2.3") == "1.2.3"
+
+
+ALL_STORAGE = [*AllStoragePresentationContexts, *NonPatientObjectPresentationContexts]
+OTHER_SERVICES = [
+    *VerificationPresentationContexts,
+    *QueryRetrievePresentationContexts,
+    *BasicWorklistManagementPresentationContexts,
+    *ModalityPerformedPresentationContexts,
+    *PrintManagementPresentationContexts,
+    *UnifiedProcedurePresentationContexts,
+    *StorageCommitmentPresentationContexts,
+]
+
+
+def test_every_standard_storage_class_is_storage():
+    assert [c for c in ALL_STORAGE if not is_storage(str(c.abstract_syntax))] == []
+
+
+@pytest.mark.parametrize("uid", ["1.3.12.2.1107.5.9.1", "2.25.1", "1.2.840.10008.5.1.4.1.1.999"])
+def test_private_and_unknown_classes_count_as_storage(uid):
+    assert is_storage(uid)
+
+
+def test_classes_of_other_services_are_not_storage():
+    assert [c for c in OTHER_SERVICES if is_storage(str(c.abstract_syntax))] == []
+
+
+def test_a_media_directory_is_not_sent_over_the_network():
+    assert not is_storage(pynetdicom.sop_class.MediaStorageDirectoryStorage)
+
+
+def test_the_table_is_what_the_libraries_know():
+    spec = spec_from_file_location("make_sop_classes", TOOL)
+    tool = module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    assert tool.TARGET.read_text(encoding="utf-8") == tool.table(), f"make it anew: .venv/bin/python {TOOL}"

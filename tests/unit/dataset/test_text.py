@@ -1,6 +1,8 @@
 import pytest
+from pydicom import charset
 from pydicom.charset import convert_encodings, encode_string
 
+from dicomrs.dataset import text as texts
 from dicomrs.dataset.text import NAME_DELIMITERS, decode
 
 JAPANESE = b"\\ISO 2022 IR 87"
@@ -66,3 +68,8 @@ def test_an_unknown_escape_sequence_stays_as_data():
 
 def test_padding_goes_and_other_nuls_stay():
     assert decode(b"\0a\0b \0 ", b"") == "\0a\0b"
+
+
+def test_the_tables_are_pydicoms():
+    assert charset.python_encoding == texts.ENCODINGS
+    assert texts.ESCAPES == charset.CODES_TO_ENCODINGS

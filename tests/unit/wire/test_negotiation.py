@@ -1,22 +1,10 @@
 """What an acceptor makes of a request, judged by pynetdicom as the requestor."""
 
-import pynetdicom.sop_class
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pynetdicom import (
-    AllStoragePresentationContexts,
-    BasicWorklistManagementPresentationContexts,
-    ModalityPerformedPresentationContexts,
-    NonPatientObjectPresentationContexts,
-    PrintManagementPresentationContexts,
-    QueryRetrievePresentationContexts,
-    StorageCommitmentPresentationContexts,
-    UnifiedProcedurePresentationContexts,
-    VerificationPresentationContexts,
-)
 from pynetdicom.pdu import A_ASSOCIATE_AC
 
+from dicomrs.dataset import is_storage
 from dicomrs_wire import negotiation
 from dicomrs_wire.association import (
     APPLICATION_CONTEXT,
@@ -25,7 +13,7 @@ from dicomrs_wire.association import (
     ProposedContext,
     decode_accept,
 )
-from dicomrs_wire.negotiation import AcceptedContext, is_storage_like
+from dicomrs_wire.negotiation import AcceptedContext
 
 CT_IMAGE, MR_IMAGE = "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.4"
 FIND = "1.2.840.10008.5.1.4.1.2.2.1"
@@ -63,7 +51,7 @@ def test_each_context_gets_its_own_answer() -> None:
             ProposedContext(7, CT_IMAGE, ()),
             ProposedContext(9, "", (IMPLICIT,)),
         ),
-        is_storage_like,
+        is_storage,
         65536,
         PREFERENCE,
     )
@@ -83,7 +71,7 @@ def test_each_context_gets_its_own_answer() -> None:
 
 def test_the_answer_repeats_the_titles_as_they_came() -> None:
     titles = b"\xc9CRAN".ljust(16) + bytes(16)
-    pdu, _ = negotiation.accept(request(titles=titles), is_storage_like, 0)
+    pdu, _ = negotiation.accept(request(titles=titles), is_storage, 0)
     assert pdu[10:42] == titles
 
 
@@ -95,7 +83,7 @@ def test_the_first_preferred_else_the_first_offered_is_taken(
     offers: list[tuple[str, ...]], preference: tuple[str, ...]
 ) -> None:
     proposed = [ProposedContext(2 * i + 1, CT_IMAGE, offer) for i, offer in enumerate(offers)]
-    pdu, accepted = negotiation.accept(request(*proposed), is_storage_like, 0, preference)
+    pdu, accepted = negotiation.accept(request(*proposed), is_storage, 0, preference)
     assert decode_accept(pdu[6:]).contexts == {c.id: c.transfer_syntax for c in accepted.values()}
     assert accepted.keys() == {context.id for context in proposed if context.transfer_syntaxes}
     for context in accepted.values():
@@ -107,7 +95,7 @@ def test_the_first_preferred_else_the_first_offered_is_taken(
 def test_a_requestor_stays_scu_whatever_it_proposes_to_be() -> None:
     roles = {CT_IMAGE: (True, True), MR_IMAGE: (False, True), FIND: (True, True), "1.2.3": (True, False)}
     contexts = [ProposedContext(i, uid, (IMPLICIT,)) for i, uid in ((1, CT_IMAGE), (3, MR_IMAGE), (5, FIND))]
-    pdu, _ = negotiation.accept(request(*contexts, roles=roles), is_storage_like, 0)
+    pdu, _ = negotiation.accept(request(*contexts, roles=roles), is_storage, 0)
     judge = accepted_by_pynetdicom(pdu).user_information
     assert judge is not None
     answered = {uid: (role.scu_role, role.scp_role) for uid, role in judge.role_selection.items()}
@@ -121,32 +109,3 @@ def test_what_no_acceptor_may_take_is_refused() -> None:
     assert negotiation.refusal(request(protocol_version=3)) is None
     assert negotiation.refusal(request(protocol_version=2)) == (1, 2, 2)
     assert negotiation.refusal(request(application_context="1.2.3")) == (1, 1, 2)
-
-
-STORAGE = [*AllStoragePresentationContexts, *NonPatientObjectPresentationContexts]
-OTHER_SERVICES = [
-    *VerificationPresentationContexts,
-    *QueryRetrievePresentationContexts,
-    *BasicWorklistManagementPresentationContexts,
-    *ModalityPerformedPresentationContexts,
-    *PrintManagementPresentationContexts,
-    *UnifiedProcedurePresentationContexts,
-    *StorageCommitmentPresentationContexts,
-]
-
-
-def test_every_standard_storage_class_is_storage() -> None:
-    assert [c for c in STORAGE if not is_storage_like(str(c.abstract_syntax))] == []
-
-
-@pytest.mark.parametrize("uid", ["1.3.12.2.1107.5.9.1", "2.25.1", "1.2.840.10008.5.1.4.1.1.999"])
-def test_private_and_unknown_classes_count_as_storage(uid: str) -> None:
-    assert is_storage_like(uid)
-
-
-def test_classes_of_other_services_are_not_storage() -> None:
-    assert [c for c in OTHER_SERVICES if is_storage_like(str(c.abstract_syntax))] == []
-
-
-def test_a_media_directory_is_not_sent_over_the_network() -> None:
-    assert not is_storage_like(pynetdicom.sop_class.MediaStorageDirectoryStorage)

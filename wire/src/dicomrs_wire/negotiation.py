@@ -4,13 +4,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from pynetdicom.service_class import (
-    NonPatientObjectStorageServiceClass,
-    ServiceClass,
-    StorageServiceClass,
-)
-from pynetdicom.sop_class import uid_to_service_class
-
 from dicomrs_wire.association import (
     ACCEPTED,
     APPLICATION_CONTEXT,
@@ -23,9 +16,6 @@ ABSTRACT_SYNTAX_NOT_SUPPORTED: Final = 3
 TRANSFER_SYNTAXES_NOT_SUPPORTED: Final = 4
 IMPLICIT_LITTLE_ENDIAN: Final = "1.2.840.10008.1.2"
 
-_STORAGE_SERVICES = (StorageServiceClass, NonPatientObjectStorageServiceClass, ServiceClass)
-_MEDIA_STORAGE_DIRECTORY = "1.2.840.10008.1.3.10"  # a DICOMDIR: never sent, and unknown to pynetdicom's services
-
 
 @dataclass(frozen=True, slots=True)
 class AcceptedContext:
@@ -34,14 +24,6 @@ class AcceptedContext:
     id: int
     abstract_syntax: str
     transfer_syntax: str
-
-
-def is_storage_like(uid: str) -> bool:
-    """Whether objects of this SOP class arrive by C-STORE: all but the known classes of other services.
-
-    Private and unknown UIDs count as storage; query, worklist, print, commitment and the like do not.
-    """
-    return uid != _MEDIA_STORAGE_DIRECTORY and uid_to_service_class(uid) in _STORAGE_SERVICES
 
 
 def refusal(request: AssociationRequest) -> tuple[int, int, int] | None:

@@ -1,7 +1,12 @@
-"""Which storage SOP classes are images: their IOD has pixel data in it (PS3.4 table B.5-1, PS3.3 A.1)."""
+"""What a SOP class is: whether its objects travel by C-STORE, whether they are images, what it is called.
+
+The table sop_classes.tsv is made from pydicom's and pynetdicom's dictionaries (tools/make_sop_classes.py): to import
+them would cost every service 50 MB and a third of a second.
+"""
 
 import re
 from functools import cache
+from importlib.resources import files
 
 RT_DOSE = "1.2.840.10008.5.1.4.1.1.481.2"  # an image only when it holds a dose grid: see pixels.py
 
@@ -18,35 +23,40 @@ _IMAGES_BY_ANOTHER_NAME = frozenset(
         "1.2.840.10008.5.1.4.1.1.82.1",  # Corneal Topography Map
     }
 )
-# Younger than pydicom's dictionary.
-_NAMES = {
-    "1.2.840.10008.5.1.4.1.1.66.7": "Label Map Segmentation Storage",
-    "1.2.840.10008.5.1.4.1.1.66.8": "Height Map Segmentation Storage",
-}
 # "... Image Storage", and its variants "... - For Presentation", "... - Trial", "... SOP Class".
 _IMAGE_NAME = re.compile(r"\bImage Storage\b")
 
 
 def is_image(sop_class: str) -> bool:
-    """Tell whether objects of this SOP class must have pixel data.
+    """Tell whether objects of this SOP class must have pixel data: its IOD does (PS3.4 table B.5-1, PS3.3 A.1).
 
     RT Dose has its own rule and is none here; private and unknown classes are none either.
     """
     return sop_class in _images()
 
 
+def is_storage(sop_class: str) -> bool:
+    """Tell whether objects of this SOP class travel by C-STORE: all but the known classes of other services.
+
+    Private and unknown UIDs count as storage; query, worklist, print, commitment and the like do not.
+    """
+    known = _table().get(sop_class)
+    return known is None or known[0] == "storage"
+
+
 def sop_class_name(sop_class: str) -> str:
     """Return the name of a SOP class ("CT Image Storage"), or the UID as it is when it has none."""
-    return _names().get(sop_class, sop_class)
+    known = _table().get(sop_class)
+    return known[1] if known else sop_class
 
 
 @cache
 def _images() -> frozenset[str]:
-    return _IMAGES_BY_ANOTHER_NAME | {uid for uid, name in _names().items() if _IMAGE_NAME.search(name)}
+    return _IMAGES_BY_ANOTHER_NAME | {uid for uid, (_, name) in _table().items() if _IMAGE_NAME.search(name)}
 
 
 @cache
-def _names() -> dict[str, str]:
-    from pydicom._uid_dict import UID_dictionary  # noqa: PLC0415 - costs half a second
-
-    return _NAMES | {uid: entry[0] for uid, entry in UID_dictionary.items() if entry[1] == "SOP Class"}
+def _table() -> dict[str, tuple[str, str]]:
+    """SOP class UID -> "storage" or "other", and its name."""
+    lines = (files("dicomrs.dataset") / "sop_classes.tsv").read_text(encoding="utf-8").splitlines()
+    return {uid: (kind, name) for uid, kind, name in (line.split("\t") for line in lines)}

@@ -6,6 +6,7 @@ import threading
 import time
 from typing import Any, Final
 
+from dicomrs.dataset import is_storage
 from dicomrs.heartbeat import write_heartbeat
 from dicomrs.log import get_logger
 from dicomrs.route import ClinicRoute
@@ -39,7 +40,7 @@ class BusyError(Exception):
 
 def wanted(abstract_syntax: str) -> bool:
     """Every storage SOP class, private ones too, and Verification (PS3.4 annexes A and B)."""
-    return abstract_syntax == VERIFICATION or negotiation.is_storage_like(abstract_syntax)
+    return abstract_syntax == VERIFICATION or is_storage(abstract_syntax)
 
 
 class RunningReceiver:
