@@ -15,15 +15,13 @@ from structlog.typing import EventDict, Processor
 
 _encode = json.JSONEncoder(default=str).encode
 _CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(0x7F, 0xA0))}
-
-
 _STUDY_FOLDER = re.compile(r"\d{8}T\d{6}_[^/'\"\s]+")
 
 
 def _hide_patients(_logger: Any, _name: str, fields: EventDict) -> EventDict:
     """The name of a study folder carries the patient's; paths get into lines by way of tracebacks."""
     for key, value in fields.items():
-        if isinstance(value, str):
+        if isinstance(value, str) and "_" in value:
             fields[key] = _STUDY_FOLDER.sub("<study folder>", value)
     return fields
 
@@ -31,7 +29,7 @@ def _hide_patients(_logger: Any, _name: str, fields: EventDict) -> EventDict:
 def _escape_controls(_logger: Any, _name: str, fields: EventDict) -> EventDict:
     """What a peer sent must not move a terminal's cursor or end a line."""
     for key, value in fields.items():
-        if isinstance(value, str) and key != "exception":
+        if isinstance(value, str) and not value.isprintable() and key != "exception":
             fields[key] = value.translate(_CONTROL)
     return fields
 
