@@ -5,6 +5,7 @@ The file system is the truth: hints only say where to look sooner, and everythin
 
 import contextlib
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,12 +49,16 @@ class Backlog:
         self._studies: dict[str, OpenStudy] = {}
         self._mutex = threading.Lock()
 
-    def rescan(self) -> None:
-        """Look into every study folder, oldest first. What is found is queued at once, so that sending can begin."""
+    def rescan(self, pause: Callable[[], None] = lambda: None) -> None:
+        """Look into every study folder, oldest first. What is found is queued at once, so that sending can begin.
+
+        pause: called after each folder.
+        """
         with contextlib.suppress(FileNotFoundError):
             self._hints.tidy()
         for folder in self.outbox.folders():
             self._look_safely(folder)
+            pause()
 
     def follow_hints(self) -> None:
         """Look at what receivers say has arrived since the last call.

@@ -170,6 +170,18 @@ class DestinationQueue:
         with self._changed:
             self._target_failed(why, self._clock())
 
+    def has_plenty(self, objects: int) -> bool:
+        """Whether so many objects may be taken, by senders that are not backing off: there is no hurry to find more."""
+        with self._changed:
+            if self._clock() < self._retry_at:
+                return False
+            found = 0
+            for ready in self._ready.values():
+                found += len(ready)
+                if found >= objects:
+                    return True
+            return False
+
     @property
     def resting(self) -> bool:
         """Whether the destination is being left alone after a failure."""

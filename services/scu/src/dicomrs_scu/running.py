@@ -26,6 +26,8 @@ BEAT_SECONDS: Final = 1.0
 RESCAN_SECONDS: Final = 60.0
 RETIRE_SECONDS: Final = 3600.0
 _RETRY_SECONDS: Final = 2.0
+_PLENTY: Final = 2000  # objects that may be sent: some tenths of a second's work
+_LEISURE: Final = 3.0  # times as long as it has looked, a rescan rests while there is plenty to send
 
 logger = get_logger()
 
@@ -153,7 +155,20 @@ class RunningRoute(threading.Thread):
                     chore.due = time.monotonic() + max(chore.every, _RETRY_SECONDS)
 
     def _rescan(self) -> None:
-        self._backlog.rescan()
+        """At leisure while every destination has plenty to do, for looking and sending share one interpreter."""
+        began = beaten = time.monotonic()
+
+        def pause() -> None:
+            nonlocal began, beaten
+            if self._senders and all(queue.has_plenty(_PLENTY) for queue in self._queues.values()):
+                self._stopping.wait(_LEISURE * (time.monotonic() - began))
+            self._backlog.follow_hints()
+            began = time.monotonic()
+            if began - beaten > BEAT_SECONDS:
+                self._beat()
+                beaten = began
+
+        self._backlog.rescan(pause)
         self._keep_ballast()
 
     def _retire(self) -> None:
