@@ -14,7 +14,7 @@ def describe(folder: Path) -> dict[str, str]:
     return {
         "processor": f"{_field('/proc/cpuinfo', 'model name')}, {os.cpu_count()} cores",
         "memory": f"{int(_field('/proc/meminfo', 'MemTotal').split()[0]) // 1_000_000} GB",
-        "kernel": platform.release(),
+        "kernel": platform.release().partition("-")[0],
         "file system": _file_system(folder),
         "Python": f"{platform.python_implementation()} {platform.python_version()}",
         "DCMTK": _version("storescp"),
@@ -28,7 +28,7 @@ def _field(path: str, name: str) -> str:
 
 
 def _file_system(folder: Path) -> str:
-    words = ["stat", "--file-system", "--format", "%T", str(folder)]
+    words = ["findmnt", "--noheadings", "--output", "FSTYPE", "--target", str(folder)]
     return subprocess.run(words, capture_output=True, text=True, check=True).stdout.strip()
 
 

@@ -18,10 +18,11 @@ _PATIENCE = 1800.0
 def peaks(works: list[Work], associations: int, folder: Path) -> Iterator[Figure]:
     """Of scp and scu while a work passes through both on so many associations. storescu sends: it reads as it goes."""
     for work in works:
-        size = f"{work.count} x {work.length / 1e6:.3g} MB"
-        for service, megabytes in _measure(work, associations, folder).items():
+        megabytes = work.length / 1e6
+        size = f"{work.count} x {f'{megabytes:,.0f}' if megabytes > 10 else f'{megabytes:.1g}'} MB"
+        for service, peak in _measure(work, associations, folder).items():
             title = f"{service}, {size}, {associations} associations in and out"
-            yield Figure("peak memory", title, megabytes, "MB", at_most=80)
+            yield Figure("peak memory", title, peak, "MB", at_most=80)
 
 
 def _measure(work: Work, associations: int, folder: Path) -> dict[str, float]:

@@ -16,9 +16,11 @@ _RESULTS = _HOME / "bench" / "results"
 _INTRODUCTION = """\
 # Speed
 
-Made by `make bench` from [{file}](../{path}); do not edit. Each ratio says how many times as fast dicomrs was: the
-median of {rounds} paired rounds [least..most], every candidate once a round, in turn. What arrived was compared with
-what was sent in every round. Why some goals are missed: [decision 0009](decisions/0009-speed.md).
+Made by `make bench` from [{file}](../{path}); do not edit.
+
+Each ratio says how many times as fast dicomrs was: the median of {rounds} paired rounds [least..most], every candidate
+once a round, in turn. What arrived was compared with what was sent in every round. Why some goals are missed:
+[decision 0009](decisions/0009-speed.md).
 
 The machine's limit is a bare loop that takes the same bytes from a plain TCP socket, makes them as durable (write,
 fsync, link, fsync of the folder) and answers one byte per object: what no receiver of this kind can pass. `ct`: 200 CT

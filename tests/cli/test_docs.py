@@ -1,8 +1,9 @@
-"""docs/cli.md is what the commands say of themselves."""
+"""Pages that are made: docs/cli.md is what the commands say of themselves, docs/speed.md what was measured."""
 
 import sys
 from pathlib import Path
 
+from bench import report
 from support.processes import run
 
 PAGE = Path(__file__).parents[2] / "docs" / "cli.md"
@@ -14,3 +15,9 @@ def test_the_page_is_the_help_of_the_commands():
     assert made.returncode == 0, made.stderr
     how = f"make it anew: .venv/bin/{' '.join(COMMAND)} --output docs/cli.md"
     assert PAGE.read_text(encoding="utf-8").split() == made.stdout.split(), how
+
+
+def test_the_page_about_speed_is_made_from_the_newest_results():
+    assert report.PAGE.read_text(encoding="utf-8") == report.page(report.newest_results()), (
+        "make it anew: .venv/bin/python -m bench.report"
+    )
