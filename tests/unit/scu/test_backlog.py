@@ -113,6 +113,22 @@ def test_without_hints_a_rescan_finds_everything(root: Path, receive: Callable[[
     assert backlog.queues["a"].figures().waiting == 3
 
 
+def test_what_arrives_during_a_rescan_is_queued_before_its_end(root: Path, receive: Callable[[Instance], str]) -> None:
+    for _ in range(2):
+        receive(one_image())
+    backlog = backlog_of(root, "a")
+    found = []
+
+    def pause() -> None:
+        if not found:
+            receive(one_image())
+        backlog.follow_hints()
+        found.append(backlog.queues["a"].figures().waiting)
+
+    backlog.rescan(pause)
+    assert found == [3, 3], "after the first of two folders the others are known by their hints"
+
+
 def test_an_object_leaves_the_disk_with_its_last_destination(root: Path, receive: Callable[[Instance], str]) -> None:
     path = root / receive(one_image())
     backlog = backlog_of(root, "a", "b")

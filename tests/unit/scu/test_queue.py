@@ -255,3 +255,18 @@ def test_thousands_of_second_arrivals_are_looked_through_quickly(queue: Destinat
     queue.discard(waiting("7.dcm"))
     taken = [queue.take([CT]) for _ in range(1000)]
     assert [one.name for one in taken if one.number == 2] == ["7_2.dcm"]
+
+
+def test_there_is_plenty_only_of_what_may_go_now(queue: DestinationQueue, clock: Clock) -> None:
+    """A rescan rests while this says so, and so must not while the target is away or all is in flight."""
+    for number in range(3):
+        queue.add(waiting(f"{number}.dcm", folder=(OLD, NEW)[number % 2]))
+    assert queue.has_plenty(3)
+    assert not queue.has_plenty(4)
+    queue.target_failed("nobody listens")
+    assert not queue.has_plenty(1)
+    clock.now += 3600
+    assert queue.has_plenty(3)
+    queue.take([CT])
+    assert queue.has_plenty(2)
+    assert not queue.has_plenty(3)
