@@ -21,19 +21,18 @@ from bench.machine import describe
 from bench.report import write_report
 from bench.rounds import measure, ratios
 from bench.rows import all_rows
-from bench.work import make_huge, make_images
+from bench.work import CT_SLICES, GIGABYTE_FRAMES, SMALL_SLICES, make_huge, make_images
 
 _WAITING = 100_000
-_GIGABYTE_FRAMES = 2048
 
 
 def _figures(folder: Path, rounds: int) -> Iterator[Figure]:
-    ct = make_images(folder, "CT images", 200, 512)
-    small = make_images(folder, "small images", 2000, 132)
+    ct = make_images(folder, "CT images", CT_SLICES, 512)
+    small = make_images(folder, "small images", SMALL_SLICES, 132)
     yield from idle.figures(folder)
     yield from delay.delays(ct, folder)
     yield from memory.peaks([ct, small], 8, folder)
-    yield from memory.peaks([make_huge(folder, "sparse", _GIGABYTE_FRAMES, 8, noisy=False)], 8, folder)
+    yield from memory.peaks([make_huge(folder, "sparse", GIGABYTE_FRAMES, 8, noisy=False)], 8, folder)
     yield from waiting.figures(_WAITING, ct, rounds, folder)
 
 

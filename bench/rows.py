@@ -7,16 +7,16 @@ from pathlib import Path
 from bench import receivers, sending
 from bench.receiving import receive_once
 from bench.rounds import Candidate, Row
-from bench.work import Work, make_huge, make_images
+from bench.work import CT_SLICES, GIGABYTE_FRAMES, SMALL_SLICES, Work, make_huge, make_images
 
-_CT_SLICES, _SMALL, _HUGE_FRAMES, _GIGABYTE_FRAMES = 200, 2000, 1100, 2048
+_HUGE_FRAMES = 1100
 _16_KB, _128_KB = 16384, 131072
 
 
 def all_rows(folder: Path) -> Iterator[Row]:
     """In the order in which they are measured; their objects are made in a folder as they are needed."""
-    ct = make_images(folder, "ct", _CT_SLICES, 512)
-    small = make_images(folder, "small", _SMALL, 132)
+    ct = make_images(folder, "ct", CT_SLICES, 512)
+    small = make_images(folder, "small", SMALL_SLICES, 132)
     yield from _receive_durable(ct, folder)
     yield from _receive_durable(small, folder)
     yield from _receive_unsynced(ct, 1.2, folder)
@@ -26,7 +26,7 @@ def all_rows(folder: Path) -> Iterator[Row]:
     yield from _trap(ct, folder)
     for work in (
         make_huge(folder, "577 MB", _HUGE_FRAMES),
-        make_huge(folder, "1 GB", _GIGABYTE_FRAMES),
+        make_huge(folder, "1 GB", GIGABYTE_FRAMES),
     ):
         yield _receive(work, 1, "durable", [*_DURABLE, receivers.STORESCP], {}, folder)
         yield from _receive_unsynced(work, 1.9, folder)

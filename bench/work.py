@@ -12,6 +12,7 @@ from pydicom.uid import generate_uid
 
 from support.objects import EXPLICIT, Instance, encode, image, part10
 
+CT_SLICES, SMALL_SLICES, GIGABYTE_FRAMES = 200, 2000, 2048
 _FRAME = 512 * 512 * 2
 _CHUNK = 1 << 20
 _PLACEHOLDER = "2.25." + "9" * 38

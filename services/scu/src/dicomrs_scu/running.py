@@ -137,36 +137,43 @@ class RunningRoute(threading.Thread):
 
         Whatever goes wrong in one round is logged and tried again in the next: nothing here may stop for good.
         """
-        chores = [
-            _Chore(RESCAN_SECONDS, self._rescan),
+        quick = [
             _Chore(HINT_SECONDS, self._backlog.follow_hints),
             _Chore(BEAT_SECONDS, self._beat),
+        ]
+        chores = [
+            _Chore(RESCAN_SECONDS, lambda: self._rescan(quick)),
+            *quick,
             _Chore(RETIRE_SECONDS, self._retire),
         ]
         while not self._stopping.wait(HINT_SECONDS):
-            for chore in chores:
-                if time.monotonic() < chore.due:
-                    continue
-                chore.due = time.monotonic() + chore.every
-                try:
-                    chore.do()
-                except Exception:
-                    logger.exception("chore failed, it is tried again", route=self.route.metadata.name)
-                    chore.due = time.monotonic() + max(chore.every, _RETRY_SECONDS)
+            self._do_due(chores)
 
-    def _rescan(self) -> None:
-        """At leisure while every destination has plenty to do, for looking and sending share one interpreter."""
-        began = beaten = time.monotonic()
+    def _do_due(self, chores: list[_Chore]) -> None:
+        """A chore that fails keeps no other from being done."""
+        for chore in chores:
+            if time.monotonic() < chore.due:
+                continue
+            chore.due = time.monotonic() + chore.every
+            try:
+                chore.do()
+            except Exception:
+                logger.exception("chore failed, it is tried again", route=self.route.metadata.name)
+                chore.due = time.monotonic() + max(chore.every, _RETRY_SECONDS)
+
+    def _rescan(self, meanwhile: list[_Chore]) -> None:
+        """At leisure while every destination has plenty to do, for looking and sending share one interpreter.
+
+        meanwhile: what falls due between two folders.
+        """
+        began = time.monotonic()
 
         def pause() -> None:
-            nonlocal began, beaten
+            nonlocal began
             if self._senders and all(queue.has_plenty(_PLENTY) for queue in self._queues.values()):
-                self._stopping.wait(_LEISURE * (time.monotonic() - began))
-            self._backlog.follow_hints()
+                self._stopping.wait(min(BEAT_SECONDS, _LEISURE * (time.monotonic() - began)))
+            self._do_due(meanwhile)
             began = time.monotonic()
-            if began - beaten > BEAT_SECONDS:
-                self._beat()
-                beaten = began
 
         self._backlog.rescan(pause)
         self._keep_ballast()

@@ -14,10 +14,10 @@ from typing import Final
 from dicomrs.log import get_logger
 from dicomrs.route import Destination
 from dicomrs.spool.digest import Digest
-from dicomrs.spool.fs import READ
+from dicomrs.spool.fs import READ, FileSystem
 from dicomrs.spool.outbox import Outbox, Stored
 from dicomrs.spool.receipts import Kind
-from dicomrs.spool.record import NotOursError, read_head
+from dicomrs.spool.record import Head, NotOursError, read_head
 from dicomrs_scu.backlog import Backlog
 from dicomrs_scu.queue import DestinationQueue
 from dicomrs_scu.settling import Settler
@@ -73,6 +73,28 @@ class Ready:
         fd, self._fd = self._fd, -1
         if fd >= 0:
             self._fs.close(fd)
+
+
+def send_object(
+    association: Requestor, fs: FileSystem, head: Head, fd: int, meanwhile: Callable[[], None] | None = None
+) -> StoreReply:
+    """Send the object in an open file, whose last fragment goes out only if the digest is the one of its arrival.
+
+    Raises as `Requestor.store`, whose `meanwhile` this is.
+    """
+    digest = Digest(head.transfer_syntax)
+    expected: Callable[[], bool] = lambda: digest.text == head.record.digest  # noqa: E731 (asked at the last fragment)
+    return association.store(
+        head.sop_class,
+        head.sop_instance,
+        head.transfer_syntax,
+        fd,
+        head.start,
+        fs.size(fd) - head.start,
+        digest=digest.update,
+        check=expected,
+        meanwhile=meanwhile,
+    )
 
 
 class Sender(threading.Thread):
@@ -195,7 +217,8 @@ class Sender(threading.Thread):
         started = time.monotonic()
         try:
             stored, fd = ready.opened()
-            reply = self._send(association, stored, fd, meanwhile=partial(self._make_ready, accepted))
+            meanwhile = partial(self._make_ready, accepted)
+            reply = send_object(association, self._backlog.outbox.fs, stored.head, fd, meanwhile)
         except FileNotFoundError:
             self._backlog.forget(waiting)  # somebody removed it
             return False
@@ -223,22 +246,6 @@ class Sender(threading.Thread):
         except OSError as error:
             why = f"{reason}; it could not be moved to _DAMAGED: {error.strerror}"
             self._refused(waiting, why, countable=False, of_target=False)
-
-    def _send(self, association: Requestor, stored: Stored, fd: int, meanwhile: Callable[[], None]) -> StoreReply:
-        head = stored.head
-        digest = Digest(head.transfer_syntax)
-        expected: Callable[[], bool] = lambda: digest.text == head.record.digest  # noqa: E731 (asked at the last fragment)
-        return association.store(
-            head.sop_class,
-            head.sop_instance,
-            head.transfer_syntax,
-            fd,
-            head.start,
-            self._backlog.outbox.fs.size(fd) - head.start,
-            digest=digest.update,
-            check=expected,
-            meanwhile=meanwhile,
-        )
 
     def _judge(self, waiting: Waiting, stored: Stored, reply: StoreReply, number: str, seconds: float) -> bool:
         """Act on the target's answer."""
