@@ -28,6 +28,8 @@ AeTitle = Annotated[str, AfterValidator(types.ae_title)]
 Uid = Annotated[str, AfterValidator(types.uid)]
 Label = Annotated[str, AfterValidator(types.label)]
 Port = Annotated[StrictInt, Field(ge=1, le=65535)]
+Network = Annotated[str, AfterValidator(types.network)]
+Count = Annotated[StrictInt, Field(ge=1, le=1000)]
 Span = Annotated[types.Duration, PlainValidator(types.Duration.of), PlainSerializer(str)]
 
 # What an API server adds to an object; `kubectl get -o yaml` shows it, and it is nobody's wish.
@@ -73,6 +75,63 @@ class Metadata(_Section):
         return _without(data, _SERVER_SIDE)
 
 
+class Allow(_Section):
+    """Who may open an association. An empty list lets everybody in."""
+
+    calling_ae_titles: tuple[AeTitle, ...] = ()
+    """AE titles that scanners may call themselves. Without any, all may send."""
+    networks: tuple[Network, ...] = ()
+    """Networks that scanners may come from, such as `10.20.30.0/24`. Without any, all may send."""
+
+
+class Limits(_Section):
+    """What one peer, and all of them, may take of the receiver."""
+
+    associations: Count = 100
+    """Associations open at once, 1 to 1000; more are rejected for the moment."""
+    associations_per_peer: Count = 50
+    """Associations open at once from one address, 1 to 1000."""
+    artim: Annotated[Span, AfterValidator(types.span_between("1s", "10m"))] = types.Duration.of("30s")
+    """How long a connection may take to say who it is (the ARTIM timer of PS3.8 9.1.4)."""
+    idle: Annotated[Span, AfterValidator(types.span_between("1s", "1d"))] = types.Duration.of("10m")
+    """How long an association may be silent between two messages."""
+    pdu: Annotated[
+        types.Size,
+        PlainValidator(types.Size.of),
+        PlainSerializer(str),
+        AfterValidator(types.size_between("4Ki", "1Mi")),
+    ] = types.Size.of("128Ki")
+    """The longest P-DATA-TF that senders may use, `4Ki` to `1Mi`."""
+    largest_object: Annotated[
+        types.Size,
+        PlainValidator(types.Size.of),
+        PlainSerializer(str),
+        AfterValidator(types.size_between("1Mi", "1Ti")),
+    ] = types.Size.of("16Gi")
+    """The largest dataset, `1Mi` to `1Ti`; a larger one is refused."""
+
+
+class ReceiverTls(_Section):
+    """TLS on the receiver's port: then it speaks nothing else."""
+
+    secret_name: Label
+    """The Secret with `tls.crt`, `tls.key` and `ca.crt`; on one machine the folder of that name under `secrets/` \
+beside the manifest."""
+    client_certificates: Literal["Required", "Ignored"] = "Required"
+    """`Required`: scanners show a certificate that `ca.crt` vouches for. `Ignored`: they need none."""
+
+
+class Peer(_Section):
+    """Where an application entity of the scanners' network listens."""
+
+    ae_title: AeTitle
+    """Its AE title, as it calls itself."""
+    host: Annotated[str, AfterValidator(types.host)]
+    """Its host name or IP address."""
+    port: Port
+    """The TCP port on which it listens, 1 to 65535."""
+
+
 class Receiver(_Section):
     """The storage SCP that scanners send to."""
 
@@ -89,6 +148,16 @@ class Receiver(_Section):
     transfer_syntaxes: tuple[Uid, ...] = ("1.2.840.10008.1.2.1", "1.2.840.10008.1.2")
     """Transfer syntaxes to prefer, best first, where one presentation context offers several. \
 All others are accepted too, in the order the scanner offers them."""
+    allow: Allow = Allow()
+    """Who may open an association."""
+    check_called_ae_title: StrictBool = False
+    """Reject associations that call another AE title than `aeTitle`."""
+    limits: Limits = Limits()
+    """What one peer, and all of them, may take of the receiver."""
+    tls: ReceiverTls | None = None
+    """TLS on the receiver's port: then it speaks nothing else."""
+    peers: tuple[Peer, ...] = ()
+    """Where scanners listen for storage commitment reports that come too late for their own association."""
 
     @model_validator(mode="after")
     def _one_place_to_listen(self) -> Self:
@@ -144,6 +213,39 @@ class Rule(_Section):
         return self
 
 
+class DestinationTls(_Section):
+    """TLS to the target."""
+
+    secret_name: Label
+    """The Secret with `ca.crt`, and with `tls.crt` and `tls.key` where the target asks who calls; on one machine \
+the folder of that name under `secrets/` beside the manifest."""
+    server_name: Annotated[str, AfterValidator(types.host)] = ""
+    """The name that the target's certificate bears. Without it `host`."""
+
+
+class Listen(_Section):
+    """Where the sending service waits for storage commitment reports that come on associations of their own."""
+
+    bind_address: Annotated[str, AfterValidator(types.address)]
+    """The IPv4 or IPv6 address to listen on, one that the target reaches."""
+    port: Port
+    """The TCP port to listen on, 1 to 65535."""
+    ae_title: AeTitle = ""
+    """The AE title that the target calls there. Without it the destination's `callingAeTitle`."""
+
+
+class Commitment(_Section):
+    """Storage commitment (PS3.4 annex J): the target's word that it keeps the object."""
+
+    mode: Literal["Required", "WhenOffered"] = "Required"
+    """`Required`: nothing leaves the disk before the target has committed to it. \
+`WhenOffered`: the same, unless the target does not offer storage commitment."""
+    timeout: Annotated[Span, AfterValidator(types.span_between("5s", "7d"))] = types.Duration.of("15m")
+    """How long to wait for a report before the target is asked again."""
+    listen: Listen | None = None
+    """Where reports arrive that come on associations of their own. Without it only those on ours are heard."""
+
+
 class Destination(_Section):
     """A storage SCP that objects are delivered to."""
 
@@ -161,6 +263,10 @@ class Destination(_Section):
     """How many associations may send at once, 1 to 16."""
     park: Park = Park()
     """When to set aside an object that the target refuses for reasons that may pass."""
+    tls: DestinationTls | None = None
+    """TLS to the target."""
+    commitment: Commitment | None = None
+    """Storage commitment, after which alone an object counts as delivered. Without it none is asked for."""
     match: tuple[Rule, ...] = ()
     """Rules, any of which suffices. Without rules every object is sent."""
 

@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any, Final, get_args
+from types import NoneType, UnionType
+from typing import Any, Final, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
@@ -106,8 +107,16 @@ def _fields(path: FieldPath) -> dict[str, FieldInfo]:
     model: Any = ClinicRoute
     for part in path:
         # A number is the place in a tuple, whose items are all alike.
-        model = get_args(model)[0] if isinstance(part, int) else _by_alias(model)[part].annotation
+        model = get_args(model)[0] if isinstance(part, int) else section_of(_by_alias(model)[part].annotation)
     return _by_alias(model)
+
+
+def section_of(annotation: Any) -> Any:
+    """Return the section that a field which may be left out has; of any other field, its annotation."""
+    return next(
+        (kind for kind in get_args(annotation) if get_origin(annotation) is UnionType and kind is not NoneType),
+        annotation,
+    )
 
 
 def _by_alias(model: type[BaseModel]) -> dict[str, FieldInfo]:

@@ -6,9 +6,10 @@ Every check raises ValueError with a sentence that says what is wrong and what w
 import math
 import posixpath
 import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final, Self
 
 FieldPath = tuple[str | int, ...]
@@ -117,6 +118,22 @@ def plain_ip(value: str) -> IPv4Address | IPv6Address | None:
     return (isinstance(found, IPv6Address) and found.ipv4_mapped) or found
 
 
+def network(value: str) -> str:
+    """Return a network in CIDR notation, or a single address as one of its own."""
+    try:
+        return str(ip_network(value))
+    except ValueError:
+        raise ValueError(
+            f'{shown(value)} is not a network; write one such as "10.20.30.0/24", without bits to the right of its '
+            'mask, or a single address such as "10.20.30.7"'
+        ) from None
+
+
+def networks(values: Iterable[str]) -> tuple[IPv4Network | IPv6Network, ...]:
+    """Return checked networks as objects that an address can be looked up in."""
+    return tuple(map(ip_network, values))
+
+
 def interface(value: str) -> str:
     """Return the name of a network interface, as Linux allows it (1 to 15 bytes)."""
     if not 1 <= len(value) <= 15 or value in {".", ".."} or re.search(r"[^!-~]|[/:]", value):
@@ -180,6 +197,17 @@ class Duration:
         return parts or "0s"
 
 
+def span_between(least: str, most: str) -> Callable[[Duration], Duration]:
+    """Return the check that a span of time lies between two, both included."""
+
+    def check(span: Duration) -> Duration:
+        if not Duration.of(least) <= span <= Duration.of(most):
+            raise ValueError(f'"{span}" is out of range; write a duration from "{least}" to "{most}"')
+        return span
+
+    return check
+
+
 @dataclass(frozen=True, slots=True)
 class Reserve:
     """Disk space to keep free: a share of the volume (0 to 1, exact) or a number of bytes; the other is 0."""
@@ -199,14 +227,10 @@ class Reserve:
         text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
         if percent := _PERCENT.fullmatch(text):
             return cls(share=Fraction(percent[1]) / 100)
-        if quantity := _QUANTITY.fullmatch(text):
-            number, suffix = Fraction(quantity[1]), quantity[2] or "e0"
-            size = math.ceil(number * (_BYTES.get(suffix) or 10 ** int(suffix[1:])))
+        if (size := _quantity(text)) is not None:
             # A bare "12" was meant as something else than 12 bytes.
             if 0 < size < _SMALLEST_BYTES:
                 raise ValueError(f'{shown(value)} is only {size} bytes; write "12%", or a size such as "20Gi"')
-            if size > _LARGEST_BYTES:
-                raise ValueError(f'{shown(value)} is too large; write less than "8Ei"')
             return cls(size=size)
         raise ValueError(
             f'{shown(value)} is not an amount of disk space; write a share below 100 % such as "12%", '
@@ -222,9 +246,61 @@ class Reserve:
         if self.share:
             # At most six places were read, so this is exact.
             return f"{float(self.share * 100):.6f}".rstrip("0").rstrip(".") + "%"
-        exact = [(unit, suffix) for suffix, unit in _BYTES.items() if self.size and self.size % unit == 0]
-        unit, suffix = max(exact, default=(1, ""))
-        return f"{self.size // unit}{suffix}"
+        return _quantity_text(self.size)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Size:
+    """A number of bytes; `str()` gives it as a Kubernetes quantity."""
+
+    bytes: int
+
+    @classmethod
+    def of(cls, value: object) -> Self:
+        """Read a Kubernetes quantity such as "128Ki" or "16Gi", or a number of bytes.
+
+        Raises:
+            ValueError: `value` is not such a text.
+        """
+        if isinstance(value, cls):
+            return value
+        text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+        size = _quantity(text)
+        if size is None:
+            raise ValueError(f'{shown(value)} is not a size; write one such as "128Ki" or "16Gi"')
+        return cls(size)
+
+    def __str__(self) -> str:
+        return _quantity_text(self.bytes)
+
+
+def size_between(least: str, most: str) -> Callable[[Size], Size]:
+    """Return the check that a size lies between two, both included."""
+
+    def check(size: Size) -> Size:
+        if not Size.of(least) <= size <= Size.of(most):
+            raise ValueError(f'"{size}" is out of range; write a size from "{least}" to "{most}"')
+        return size
+
+    return check
+
+
+def _quantity(text: str) -> int | None:
+    """Return the bytes of a Kubernetes quantity, rounded up; None if it is none."""
+    quantity = _QUANTITY.fullmatch(text)
+    if quantity is None:
+        return None
+    number, suffix = Fraction(quantity[1]), quantity[2] or "e0"
+    size: int = math.ceil(number * (_BYTES.get(suffix) or 10 ** int(suffix[1:])))
+    if size > _LARGEST_BYTES:
+        raise ValueError(f'{shown(text)} is too large; write less than "8Ei"')
+    return size
+
+
+def _quantity_text(size: int) -> str:
+    exact = [(unit, suffix) for suffix, unit in _BYTES.items() if size and size % unit == 0]
+    unit, suffix = max(exact, default=(1, ""))
+    return f"{size // unit}{suffix}"
 
 
 def _default_repertoire(value: str, what: str) -> str:
