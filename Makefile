@@ -4,7 +4,7 @@ BIN := .venv/bin
 SOURCES := core wire services cli tests tools bench
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint types imports format bench clean
+.PHONY: help setup demo faults campaign test check lint types imports format bench clean
 
 ##@ Use
 help: ## this list
@@ -19,6 +19,13 @@ demo: .venv/.done ## the main job on loopback: scanner -> router -> target, with
 ##@ Develop
 test: .venv/.done ## all tests; those whose real peer is not installed are listed at the end
 	$(BIN)/pytest $(OPTIONS)
+
+faults: .venv/.done ## the campaign in short: kills, power cuts, full disks, bad peers (some minutes; needs root for mounts)
+	$(BIN)/pytest tests/faults $(OPTIONS)
+
+campaign: .venv/.done ## the campaign in full, written to docs/proof.md (an hour or more; needs root, dcmtk, orthanc)
+	DICOMRS_LONG=1 $(BIN)/pytest tests/faults tests/protocol/test_sick_targets.py --require-peers --timeout 7200 --proof docs/proof/$$(date +%F).json $(OPTIONS)
+	PYTHONPATH=tests $(BIN)/python -m support.proof
 
 check: lint types imports test ## all that CI runs
 

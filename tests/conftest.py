@@ -7,23 +7,27 @@ from typing import Any
 
 import pytest
 
+from support import proof as campaign
 from support.processes import PACKAGES, find_program
 from support.router import Router
 from support.tap import Tap, taps
 
 _MISSING = pytest.StashKey[dict[str, list[str]]]()
 _ROUTERS = pytest.StashKey[list[Router]]()
+_PROOF = pytest.StashKey[campaign.Proof]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--require-peers", action="store_true", help="a test whose real peer is not installed fails (for CI)"
     )
+    parser.addoption("--proof", metavar="FILE", type=Path, help="write what the campaign has shown to a file")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[_MISSING] = {}
     config.stash[_ROUTERS] = []
+    config.stash[_PROOF] = campaign.Proof()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -44,13 +48,23 @@ def _with_package(program: str) -> str:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Every test that did not run for want of a peer, by name."""
-    missing = config.stash[_MISSING]
-    if not missing:
-        return
-    terminalreporter.section("tests that need programs which are not installed")
-    for nodeid, programs in missing.items():
-        terminalreporter.line(f"{nodeid}: {', '.join(_with_package(program) for program in programs)}")
+    """What the campaign has shown, and every test that did not run for want of a peer, by name."""
+    if rows := config.stash[_PROOF].rows:
+        terminalreporter.section("what the campaign has shown")
+        for cells in campaign.lines(rows):
+            terminalreporter.line(" | ".join(cells))
+    if file := config.getoption("--proof"):
+        config.stash[_PROOF].save(file)
+    if missing := config.stash[_MISSING]:
+        terminalreporter.section("tests that need programs which are not installed")
+        for nodeid, programs in missing.items():
+            terminalreporter.line(f"{nodeid}: {', '.join(_with_package(program) for program in programs)}")
+
+
+@pytest.fixture(scope="session")
+def proof(request: pytest.FixtureRequest) -> campaign.Proof:
+    """Where a campaign's test writes its rows."""
+    return request.config.stash[_PROOF]
 
 
 @pytest.hookimpl(wrapper=True)
