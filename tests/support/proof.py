@@ -11,7 +11,6 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
@@ -39,8 +38,8 @@ _INTRODUCTION = """\
 Made by `make campaign` from [{file}](proof/{file}); do not edit. Run on {date}, at commit {commit}, on Linux {kernel},
 Python {python}, in {minutes:.0f} minutes.
 
-The promise is: nothing acknowledged is ever lost, altered, sent to the wrong place, or silently stuck. Here it is put to
-the test: every fault below was really caused (processes killed, power cut, disks filled, packets dropped), and what
+The promise is: nothing acknowledged is ever lost, altered, sent to the wrong place, or silently stuck. Here it is put
+to the test: every fault below was really caused (processes killed, power cut, disks filled, packets dropped), and what
 scanners had been told was compared, byte for byte, with what targets got and the disk still held. A *loss* is an object
 that a scanner was told is safe, and that is then in neither place, or not as it was sent, or stuck without a word.
 
@@ -94,7 +93,7 @@ class Proof:
     def save(self, path: Path) -> None:
         """Write what was collected."""
         results = {
-            "date": f"{datetime.now():%Y-%m-%d}",
+            "date": time.strftime("%Y-%m-%d"),
             "commit": _git("rev-parse", "--short", "HEAD"),
             "kernel": platform.release().partition("-")[0],
             "python": platform.python_version(),
