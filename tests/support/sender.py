@@ -1,6 +1,7 @@
 """Scanners: one that sends bytes as they are, and DCMTK's."""
 
 import os
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -10,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from subprocess import CompletedProcess
 
+from dicomrs_wire.association import encode_request
 from dicomrs_wire.dimse import VERIFICATION
 from dicomrs_wire.errors import AssociationError
 from dicomrs_wire.requestor import Requestor, StoreReply, Timeouts
@@ -36,6 +38,13 @@ def association(
         timeouts=TIMEOUTS,
     ) as requestor:
         yield requestor
+
+
+def associate(port: int, source: str, calling: str = CALLING) -> Requestor:
+    """An association for C-ECHO from another address of this machine."""
+    sock = socket.create_connection((LOOPBACK, port), 10, source_address=(source, 0))
+    contexts = [(VERIFICATION, IMPLICIT)]
+    return Requestor(sock, encode_request(calling, AE_TITLE, contexts, 16384), contexts, TIMEOUTS)
 
 
 def store(requestor: Requestor, one: Instance, digest: Callable[[memoryview], None] | None = None) -> StoreReply:

@@ -56,7 +56,8 @@ def echo(
     """Send a C-ECHO to each destination and to the receiver of each route.
 
     Each is asked as it would be in earnest: a destination with the AE titles of the manifest, the receiver at the
-    address that scanners use. Where there is no answer, the reason says who can mend it.
+    address that scanners use, under the first AE title that it allows. Where there is no answer, the reason says who
+    can mend it.
 
     ```
     dicomrs echo /etc/dicomrs --route hospital-a
@@ -86,7 +87,8 @@ def echo(
 def probes(route: ClinicRoute) -> Iterator[Probe]:
     """Whom to ask about a route: its receiver, then its destinations."""
     name, receiver = route.metadata.name, route.spec.receiver
-    yield Probe(name, "receiver", receiver_host(receiver), receiver.port, CALLING, receiver.ae_title)
+    calling = next(iter(receiver.allow.calling_ae_titles), CALLING)
+    yield Probe(name, "receiver", receiver_host(receiver), receiver.port, calling, receiver.ae_title)
     for to in route.spec.destinations:
         yield Probe(name, f"destination {to.name}", to.host, to.port, to.calling_ae_title, to.ae_title)
 

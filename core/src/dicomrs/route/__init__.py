@@ -7,6 +7,7 @@ from dicomrs.route.match import Facts, destinations_for
 from dicomrs.route.model import (
     ClinicRoute,
     Destination,
+    Limits,
     Metadata,
     Park,
     Receiver,
@@ -25,6 +26,7 @@ __all__ = [
     "Destination",
     "Duration",
     "Facts",
+    "Limits",
     "ManifestError",
     "Manifests",
     "Metadata",

@@ -5,12 +5,14 @@ A dataset goes from the socket's buffer to the disk as it comes; it is never hel
 
 import contextlib
 import socket
+import time
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
 from dicomrs.log import get_logger
-from dicomrs.spool.inbox import Arrival, Inbox, Outcome, refusal
+from dicomrs.route import Limits
+from dicomrs.spool.inbox import OUT_OF_RESOURCES, Arrival, Inbox, Outcome, refusal
 from dicomrs.spool.part import Origin, Part, RefusedError
 from dicomrs_wire import dimse
 from dicomrs_wire.errors import Aborted, AssociationError, PeerClosed, ProtocolError, Timeout
@@ -27,8 +29,8 @@ from dicomrs_wire.pdu import (
 from dicomrs_wire.statuses import describe_status
 from dicomrs_wire.stream import PduReader, send
 
-IDLE_SECONDS: Final = 600.0  # between messages: consoles keep associations open while a scan runs
-STALL_SECONDS: Final = 60.0  # within a message
+STALL_SECONDS: Final = 60.0  # within a message, for each
+_STRIDE: Final = 64 * 1024  # bytes of it, or its end: who sends a byte a second holds no association for days
 _BUFFER: Final = 256 * 1024  # bytes that one system call takes off the network, and one puts on the disk
 _MOST_PIECES: Final = 1000  # for one system call
 _PROCESSING_FAILURE: Final = 0x0110
@@ -89,8 +91,13 @@ class _Message:
     command: dimse.CommandSet | None = None
     command_bytes: bytearray = field(default_factory=bytearray)
     part: Part | None = None
+    length: int = 0
+    """Bytes of its dataset that have come."""
+    stride: int = _STRIDE
+    patience: float = STALL_SECONDS
+    """Seconds that may still be waited until so many of them, or all, have come."""
     pieces: list[memoryview] = field(default_factory=list)
-    """Of its dataset, not yet written: slices of the reader's buffer."""
+    """Of these, what is not yet written: slices of the reader's buffer."""
     refused: RefusedError | None = None
 
 
@@ -104,14 +111,16 @@ class AcceptedAssociation:
         origin: Origin,
         contexts: dict[int, AcceptedContext],
         peer_max_pdu: int,
-        own_max_pdu: int,
+        limits: Limits,
     ) -> None:
         self._sock = sock
         self._inbox = inbox
         self._origin = origin
         self._contexts = contexts
         self._fragment = fragment_size(peer_max_pdu)
-        self._reader = PduReader(sock, own_max_pdu, quick=True, room=_BUFFER)
+        self._reader = PduReader(sock, limits.pdu.bytes, quick=True, room=_BUFFER)
+        self._idle = float(limits.idle.seconds)
+        self._largest = limits.largest_object.bytes
         self._message: _Message | None = None
         self._stop = False
         self.tally = Tally()
@@ -149,7 +158,7 @@ class AcceptedAssociation:
             if self._message is None and self._stop:
                 self._abort(_USER, 0)
                 return Ending.STOPPED
-            kind, body = self._reader.read(STALL_SECONDS if self._message else IDLE_SECONDS)
+            kind, body = self._read()
             if kind is PduType.P_DATA_TF:
                 for context_id, is_command, is_last, data in split_pdata(body):
                     self._take(context_id, is_last, data, is_command=is_command)
@@ -162,6 +171,16 @@ class AcceptedAssociation:
                 raise Aborted(*parse_abort(body))
             else:
                 raise ProtocolError(f"{kind.name} is out of place on an established association")
+
+    def _read(self) -> tuple[PduType, memoryview]:
+        """The next PDU. Only the time that the peer takes counts: a slow disk of ours is no fault of its."""
+        message = self._message
+        if message is None:
+            return self._reader.read(self._idle)
+        began = time.monotonic()
+        found = self._reader.read(message.patience)
+        message.patience -= time.monotonic() - began
+        return found
 
     def _take(self, context_id: int, is_last: bool, data: memoryview, *, is_command: bool) -> None:
         """One fragment of a message (PS3.8 annex E): the command set first, then the dataset, all of one context."""
@@ -202,6 +221,11 @@ class AcceptedAssociation:
 
     def _take_dataset(self, message: _Message, data: memoryview, is_last: bool) -> None:
         message.pieces.append(data)
+        message.length += len(data)
+        if message.length >= message.stride:
+            message.stride, message.patience = message.length + _STRIDE, STALL_SECONDS
+        if message.length > self._largest:
+            self._outgrown(message)
         if is_last or len(message.pieces) == _MOST_PIECES:
             self._write(message)
         if not is_last:
@@ -212,6 +236,14 @@ class AcceptedAssociation:
             self._store(message, command)
         else:
             self._reply(message, dimse.failure_response(command))
+
+    def _outgrown(self, message: _Message) -> None:
+        """Refuse what is too large. Its end is awaited, so that the peer gets its answer, but not for ever."""
+        if message.refused is None:
+            why = "the object is larger than spec.receiver.limits.largestObject"
+            message.refused = RefusedError(OUT_OF_RESOURCES, why)
+        if message.length > 2 * self._largest:
+            raise ProtocolError("a dataset of more than twice spec.receiver.limits.largestObject")
 
     def _write(self, message: _Message) -> None:
         """Write what has been collected, before the reader's buffer is used again.

@@ -18,7 +18,6 @@ from dicomrs.log import get_logger
 from dicomrs_wire.errors import ProtocolError
 from dicomrs_wire.pdu import HEADER, PduType, pack_abort, parse_header
 
-ARTIM_SECONDS: Final = 30.0  # PS3.8 9.1.4: time to say who you are
 REQUEST_LIMIT: Final = 256 * 1024  # bytes of an A-ASSOCIATE-RQ; 128 contexts with 50 transfer syntaxes have 200 KB
 PENDING_LIMIT: Final = 256  # connections that have not said who they are; beyond it the longest silent one is dropped
 _BACKLOG: Final = 128
@@ -27,6 +26,7 @@ _UNRECOGNISED_PDU: Final = 1
 _TLS_HELLO: Final = 0x16
 
 Admit = Callable[[str, socket.socket, str, bytes], None]
+Artim = Callable[[str], float]
 logger = get_logger()
 
 
@@ -37,7 +37,7 @@ class _Pending:
     receiver: str
     sock: socket.socket
     address: str
-    since: float = field(default_factory=time.monotonic)
+    deadline: float
     data: bytearray = field(default_factory=bytearray)
     wanted: int = HEADER.size
 
@@ -45,9 +45,15 @@ class _Pending:
 class FrontDoor:
     """Call listen() and close() from any thread; admit() is called from the door's own thread and must not block."""
 
-    def __init__(self, admit: Admit) -> None:
-        """admit(receiver, socket, address, request): takes the blocking socket over, with a whole A-ASSOCIATE-RQ."""
+    def __init__(self, admit: Admit, artim: Artim) -> None:
+        """What happens to a connection.
+
+        Args:
+            admit: (receiver, socket, address, request) takes the blocking socket over, with a whole A-ASSOCIATE-RQ.
+            artim: (receiver) seconds that a connection has for its whole request (PS3.8 9.1.4).
+        """
         self._admit = admit
+        self._artim = artim
         self._selector = selectors.DefaultSelector()
         self._pending: dict[socket.socket, _Pending] = {}
         self._mutex = threading.Lock()
@@ -126,7 +132,7 @@ class FrontDoor:
         if len(self._pending) >= PENDING_LIMIT:
             self._drop_oldest()
         sock.setblocking(False)
-        pending = _Pending(receiver, sock, str(peer[0]))
+        pending = _Pending(receiver, sock, str(peer[0]), time.monotonic() + self._artim(receiver))
         self._pending[sock] = pending
         with self._mutex:
             self._selector.register(sock, selectors.EVENT_READ, pending)
@@ -182,11 +188,9 @@ class FrontDoor:
             self._drop(oldest, f"more than {PENDING_LIMIT} connections have not said who they are")
 
     def _drop_silent(self) -> None:
-        limit = time.monotonic() - ARTIM_SECONDS
-        for pending in list(self._pending.values()):
-            if pending.since > limit:
-                break  # they are in order of age
-            self._drop(pending, f"did not say who it is within {ARTIM_SECONDS:.0f} s")
+        now = time.monotonic()
+        for pending in [pending for pending in self._pending.values() if pending.deadline <= now]:
+            self._drop(pending, "did not say who it is in time (spec.receiver.limits.artim)")
 
 
 def _request_length(header: bytearray) -> int:

@@ -16,6 +16,8 @@ from dicomrs.spool.layout import LOCKS
 from dicomrs.spool.part import Origin
 from dicomrs.spool.proof import VolumeError, prepare_root
 from dicomrs.spool.space import is_full
+from dicomrs_scp import admission
+from dicomrs_scp.admission import Refusal
 from dicomrs_scp.association import AcceptedAssociation, Ending, Tally
 from dicomrs_scp.frontdoor import FrontDoor
 from dicomrs_scp.listening import listen, place_of
@@ -26,10 +28,7 @@ from dicomrs_wire.errors import AssociationError, ProtocolError
 from dicomrs_wire.pdu import HEADER, pack_abort
 from dicomrs_wire.stream import send, tune
 
-MAX_PDU: Final = 128 * 1024  # bytes that we take in one P-DATA-TF; senders use it or less
-ASSOCIATION_LIMIT: Final = 100
 _SEND_SECONDS: Final = 10.0
-_TRANSIENT, _PRESENTATION, _CONGESTION, _LOCAL_LIMIT = 2, 3, 1, 2  # PS3.8 table 9-21
 
 logger = get_logger()
 
@@ -59,7 +58,7 @@ class RunningReceiver:
         self._listeners: list[socket.socket] = []
         self._place: tuple[str, str, int] | None = None
         self._associations: set[AcceptedAssociation] = set()
-        self._threads: set[threading.Thread] = set()
+        self._threads: dict[threading.Thread, str] = {}  # with the peer's address
         self._mutex = threading.Lock()
         self._total = Tally()
         self._last: dict[str, Any] = {}
@@ -121,21 +120,22 @@ class RunningReceiver:
     def admit(self, sock: socket.socket, address: str, request: bytes) -> None:
         """Start an association for a connection that has sent its request; never blocks."""
         with self._mutex:
-            crowded = len(self._threads) >= ASSOCIATION_LIMIT
-            if not crowded:
+            open_here = list(self._threads.values())
+            refusal = admission.crowded(self.route.spec.receiver, len(open_here), open_here.count(address))
+            if refusal is None:
                 thread = threading.Thread(target=self._run, args=(sock, address, request), daemon=True)
-                self._threads.add(thread)
-        if crowded:
-            logger.warning("association rejected", address=address, reason=f"{ASSOCIATION_LIMIT} are open already")
+                self._threads[thread] = address
+        if refusal is not None:
+            self._log_rejection(refusal, address=address)
             with contextlib.suppress(OSError):
-                sock.send(encode_reject(_TRANSIENT, _PRESENTATION, _LOCAL_LIMIT))
+                sock.send(encode_reject(*refusal.numbers))
             sock.close()
             return
         try:
             thread.start()
         except RuntimeError:  # the system allows no more threads
             with self._mutex:
-                self._threads.discard(thread)
+                self._threads.pop(thread, None)
             raise
 
     def _run(self, sock: socket.socket, address: str, request: bytes) -> None:
@@ -149,7 +149,7 @@ class RunningReceiver:
         finally:
             sock.close()
             with self._mutex:
-                self._threads.discard(threading.current_thread())
+                self._threads.pop(threading.current_thread(), None)
 
     def _associate(self, sock: socket.socket, address: str, data: bytes) -> None:
         try:
@@ -158,17 +158,16 @@ class RunningReceiver:
             send(sock, pack_abort(2, 6), _SEND_SECONDS)
             raise
         origin = Origin(request.calling, request.called, address)
-        refusal = negotiation.refusal(request)
-        reason = "not DICOM as we know it" if refusal else ""
-        if refusal is None and (reason := self._closed()):
-            refusal = (_TRANSIENT, _PRESENTATION, _CONGESTION)
+        receiver = self.route.spec.receiver
+        refusal = admission.refusal(request, address, str(sock.getsockname()[0]), receiver)
+        if refusal is None and (why := self._closed()):
+            refusal = admission.closed(why)
         if refusal is not None:
-            send(sock, encode_reject(*refusal), _SEND_SECONDS)
-            self._log_rejection(origin, reason)
+            self._log_rejection(refusal, calling=origin.calling, called=origin.called, address=address)
+            send(sock, encode_reject(*refusal.numbers), _SEND_SECONDS)
             return
-        preference = self.route.spec.receiver.transfer_syntaxes
-        answer, contexts = negotiation.accept(request, wanted, MAX_PDU, preference)
-        association = AcceptedAssociation(sock, self.inbox, origin, contexts, request.peer.max_pdu, MAX_PDU)
+        answer, contexts = negotiation.accept(request, wanted, receiver.limits.pdu.bytes, receiver.transfer_syntaxes)
+        association = AcceptedAssociation(sock, self.inbox, origin, contexts, request.peer.max_pdu, receiver.limits)
         with self._mutex:
             self._associations.add(association)
         try:
@@ -184,15 +183,8 @@ class RunningReceiver:
             return "the receiver is suspended (spec.receiver.suspend)"
         return self.inbox.no_room()
 
-    def _log_rejection(self, origin: Origin, reason: str) -> None:
-        logger.warning(
-            "association rejected",
-            route=self.route.metadata.name,
-            calling=origin.calling,
-            called=origin.called,
-            address=origin.address,
-            reason=reason,
-        )
+    def _log_rejection(self, refusal: Refusal, **who: str) -> None:
+        logger.warning("association rejected", route=self.route.metadata.name, **who, reason=refusal.why)
 
     def _serve(self, association: AcceptedAssociation, origin: Origin, sock: socket.socket) -> None:
         started = time.monotonic()

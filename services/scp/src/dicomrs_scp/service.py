@@ -34,7 +34,7 @@ class ScpService:
         self._running: dict[str, RunningReceiver] = {}
         self._trouble: dict[str, str] = {}
         self._hopeless: dict[str, Exit] = {}
-        self._door = FrontDoor(self._admit)
+        self._door = FrontDoor(self._admit, self._artim)
 
     def run(self, stop: threading.Event) -> Exit:
         """Serve until stop is set.
@@ -68,6 +68,10 @@ class ScpService:
             sock.close()
             return
         running.admit(sock, address, request)
+
+    def _artim(self, receiver: str) -> float:
+        running = self._running.get(receiver)
+        return 0.0 if running is None else running.route.spec.receiver.limits.artim.seconds
 
     def _apply(self, routes: Iterable[ClinicRoute]) -> None:
         """Stop what is gone or has another root; hand changed routes to what goes on."""
