@@ -17,6 +17,7 @@ from dicomrs_wire.negotiation import AcceptedContext
 
 CT_IMAGE, MR_IMAGE = "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.4"
 FIND = "1.2.840.10008.5.1.4.1.2.2.1"
+COMMITMENT = "1.2.840.10008.1.20.1"
 IMPLICIT, EXPLICIT, JPEG = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.4.70"
 PREFERENCE = (EXPLICIT, IMPLICIT)
 TITLES = b"ROUTER".ljust(16) + b"SCANNER".ljust(16)
@@ -109,3 +110,21 @@ def test_what_no_acceptor_may_take_is_refused() -> None:
     assert negotiation.refusal(request(protocol_version=3)) is None
     assert negotiation.refusal(request(protocol_version=2)) == (1, 2, 2)
     assert negotiation.refusal(request(application_context="1.2.3")) == (1, 1, 2)
+
+
+def test_who_reports_to_us_is_scp_of_that_class_only() -> None:
+    roles = {COMMITMENT: (True, True), CT_IMAGE: (True, True)}
+    contexts = [ProposedContext(1, COMMITMENT, (IMPLICIT,)), ProposedContext(3, CT_IMAGE, (IMPLICIT,))]
+    pdu, _ = negotiation.accept(request(*contexts, roles=roles), lambda _: True, 0, reported=(COMMITMENT,))
+    judge = accepted_by_pynetdicom(pdu).user_information
+    assert judge is not None
+    answered = {uid: (role.scu_role, role.scp_role) for uid, role in judge.role_selection.items()}
+    assert answered == {COMMITMENT: (0, 1), CT_IMAGE: (1, 0)}
+
+
+def test_datasets_that_we_read_come_in_transfer_syntaxes_that_we_read() -> None:
+    offers = [(JPEG, IMPLICIT), (JPEG,), (IMPLICIT, EXPLICIT)]
+    proposed = [ProposedContext(2 * i + 1, COMMITMENT, offer) for i, offer in enumerate(offers)]
+    pdu, accepted = negotiation.accept(request(*proposed), lambda _: True, 0, (JPEG, IMPLICIT))
+    assert [context.result for context in accepted_by_pynetdicom(pdu).presentation_context] == [0, 4, 0]
+    assert [context.transfer_syntax for context in accepted.values()] == [IMPLICIT, EXPLICIT]

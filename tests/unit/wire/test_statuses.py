@@ -1,4 +1,4 @@
-"""The standard's numbers in words, against pynetdicom's table of C-STORE statuses."""
+"""The standard's numbers in words, against pynetdicom's table of statuses."""
 
 import pytest
 from pynetdicom.status import STORAGE_SERVICE_CLASS_STATUS
@@ -12,11 +12,10 @@ KINDS = {
     "Failure": ("failure", "refused"),
     "Cancel": ("cancelled",),
 }
-NOT_OF_C_STORE = {0x0113, 0x0114, 0x0123}  # of N-EVENT-REPORT and N-ACTION
 
 
 def test_every_storage_status_is_named_as_what_it_is() -> None:
-    for status in STORAGE_SERVICE_CLASS_STATUS.keys() - NOT_OF_C_STORE:
+    for status in STORAGE_SERVICE_CLASS_STATUS:
         text = describe_status(status)
         assert text.startswith(f"{status:04X} ")
         assert text[5:].startswith(KINDS[STORAGE_SERVICE_CLASS_STATUS[status][0]])

@@ -135,8 +135,21 @@ def encode_reject(result: int, source: int, reason: int) -> bytes:
     return HEADER.pack(PduType.ASSOCIATE_RJ, 4) + bytes((0, result, source, reason))
 
 
-def encode_request(calling: str, called: str, contexts: Sequence[tuple[str, str]], max_pdu: int) -> bytes:
+def encode_request(
+    calling: str,
+    called: str,
+    contexts: Sequence[tuple[str, str]],
+    max_pdu: int,
+    roles: Mapping[str, tuple[bool, bool]] | None = None,
+) -> bytes:
     """Return an A-ASSOCIATE-RQ proposing each (abstract, transfer) syntax as a context with id 1, 3, 5, …
+
+    Args:
+        calling: AE title.
+        called: AE title.
+        contexts: 1 to 128 of them.
+        max_pdu: longest P-DATA-TF variable field in bytes that we take.
+        roles: for each SOP class of which the requestor is not merely SCU, whether it would be SCU, SCP.
 
     Raises:
         ValueError: an AE title that is none, or not 1 to 128 contexts.
@@ -152,7 +165,7 @@ def encode_request(calling: str, called: str, contexts: Sequence[tuple[str, str]
         syntaxes += _item(_TRANSFER_SYNTAX, transfer_syntax.encode("ascii"))
         proposals += _item(_PROPOSED_CONTEXT, bytes((2 * index + 1, 0, 0, 0)) + syntaxes)
     titles = called.ljust(16).encode() + calling.ljust(16).encode()
-    return _associate(PduType.ASSOCIATE_RQ, titles, bytes(proposals), max_pdu, {})
+    return _associate(PduType.ASSOCIATE_RQ, titles, bytes(proposals), max_pdu, roles or {})
 
 
 def decode_accept(body: bytes | memoryview) -> AssociationAccept:

@@ -14,6 +14,8 @@ VERIFICATION: Final = "1.2.840.10008.1.1"
 
 C_STORE_RQ, C_STORE_RSP = 0x0001, 0x8001
 C_ECHO_RQ, C_ECHO_RSP = 0x0030, 0x8030
+N_EVENT_REPORT_RQ, N_EVENT_REPORT_RSP = 0x0100, 0x8100
+N_ACTION_RQ, N_ACTION_RSP = 0x0130, 0x8130
 C_CANCEL_RQ = 0x0FFF
 _RESPONSE = 0x8000
 
@@ -23,6 +25,7 @@ UNRECOGNISED_OPERATION: Final = 0x0211
 _GROUP_LENGTH, _SOP_CLASS, _REQUESTED_SOP_CLASS, _FIELD = 0x0000, 0x0002, 0x0003, 0x0100
 _MESSAGE_ID, _RESPONDED_TO, _PRIORITY, _DATASET_TYPE = 0x0110, 0x0120, 0x0700, 0x0800
 _STATUS, _ERROR_COMMENT, _SOP_INSTANCE, _REQUESTED_SOP_INSTANCE = 0x0900, 0x0902, 0x1000, 0x1001
+_EVENT_TYPE, _ACTION_TYPE = 0x1002, 0x1008
 _MOVE_ORIGINATOR, _MOVE_ORIGINATOR_ID = 0x1030, 0x1031
 _UIDS = frozenset({_SOP_CLASS, _REQUESTED_SOP_CLASS, _SOP_INSTANCE, _REQUESTED_SOP_INSTANCE})
 _NO_DATASET = 0x0101
@@ -51,6 +54,8 @@ class CommandSet:
     error_comment: str = ""
     move_originator: str = ""
     move_originator_id: int | None = None
+    event_type: int | None = None
+    action_type: int | None = None
 
     @property
     def expects_response(self) -> bool:
@@ -99,6 +104,8 @@ def decode_command(data: bytes | bytearray) -> CommandSet:
         error_comment=_text(elements, _ERROR_COMMENT),
         move_originator=_text(elements, _MOVE_ORIGINATOR),
         move_originator_id=_number(elements, _MOVE_ORIGINATOR_ID),
+        event_type=_number(elements, _EVENT_TYPE),
+        action_type=_number(elements, _ACTION_TYPE),
     )
 
 
@@ -155,6 +162,42 @@ def echo_request(message_id: int) -> bytes:
     )
 
 
+def action_request(message_id: int, sop_class: str, sop_instance: str, action_type: int) -> bytes:
+    """Return an N-ACTION-RQ (PS3.7 10.3.5.1) whose action information follows."""
+    return encode_command(
+        {
+            _REQUESTED_SOP_CLASS: sop_class,
+            _FIELD: N_ACTION_RQ,
+            _MESSAGE_ID: message_id,
+            _DATASET_TYPE: _DATASET_FOLLOWS,
+            _REQUESTED_SOP_INSTANCE: sop_instance,
+            _ACTION_TYPE: action_type,
+        }
+    )
+
+
+def event_report_request(message_id: int, sop_class: str, sop_instance: str, event_type: int) -> bytes:
+    """Return an N-EVENT-REPORT-RQ (PS3.7 10.3.1.1) whose event information follows."""
+    return encode_command(
+        {
+            _SOP_CLASS: sop_class,
+            _FIELD: N_EVENT_REPORT_RQ,
+            _MESSAGE_ID: message_id,
+            _DATASET_TYPE: _DATASET_FOLLOWS,
+            _SOP_INSTANCE: sop_instance,
+            _EVENT_TYPE: event_type,
+        }
+    )
+
+
+def normalized_response(request: CommandSet, status: int, comment: str = "") -> bytes:
+    """Return the response without dataset to an N-ACTION-RQ or N-EVENT-REPORT-RQ (PS3.7 10.3.1.2, 10.3.5.2)."""
+    types = {_EVENT_TYPE: request.event_type, _ACTION_TYPE: request.action_type}
+    return _response(
+        request, status, comment, {element: type_ for element, type_ in types.items() if type_ is not None}
+    )
+
+
 def store_response(request: CommandSet, status: int, comment: str = "") -> bytes:
     """Return the C-STORE-RSP to `request` (PS3.7 9.3.1.2) with an error comment of at most 64 characters."""
     return _response(request, status, comment)
@@ -176,7 +219,7 @@ def failure_response(request: CommandSet, status: int = UNRECOGNISED_OPERATION) 
     return _response(request, status)
 
 
-def _response(request: CommandSet, status: int, comment: str = "") -> bytes:
+def _response(request: CommandSet, status: int, comment: str = "", more: Mapping[int, int] | None = None) -> bytes:
     if request.message_id is None:
         raise ProtocolError(f"command {request.field:04X} has no message id")
     elements: dict[int, int | str] = {
@@ -187,6 +230,7 @@ def _response(request: CommandSet, status: int, comment: str = "") -> bytes:
         _STATUS: status,
         _SOP_INSTANCE: request.sop_instance,
     }
+    elements.update(more or {})
     if comment:
         elements[_ERROR_COMMENT] = _long_string(comment)
     return encode_command({element: value for element, value in elements.items() if value != ""})

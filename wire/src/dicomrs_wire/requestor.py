@@ -2,7 +2,8 @@
 
 import socket
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import TracebackType
@@ -10,6 +11,7 @@ from typing import Self
 
 from dicomrs_wire import dimse
 from dicomrs_wire.association import PeerUser, decode_accept, decode_reject, encode_request
+from dicomrs_wire.commitment import DATASET_LIMIT
 from dicomrs_wire.dimse import CommandSet
 from dicomrs_wire.errors import (
     Aborted,
@@ -21,6 +23,7 @@ from dicomrs_wire.errors import (
     Timeout,
 )
 from dicomrs_wire.frames import FrameBuffer
+from dicomrs_wire.messages import Assembler, Message, pack_message
 from dicomrs_wire.pdu import (
     RELEASE_RP,
     RELEASE_RQ,
@@ -79,9 +82,12 @@ class Requestor:
         calling: str,
         called: str,
         contexts: Sequence[tuple[str, str]],
+        roles: Mapping[str, tuple[bool, bool]] | None = None,
         timeouts: Timeouts = DEFAULT_TIMEOUTS,
     ) -> Self:
         """Connect to `host`:`port` and propose each (SOP class, transfer syntax) as a context of its own.
+
+        `roles` says for SOP classes of which we are not merely SCU whether we would be SCU, SCP.
 
         Raises:
             Unreachable: no TCP connection.
@@ -89,7 +95,7 @@ class Requestor:
             Aborted, PeerClosed, Timeout, ProtocolError: the peer did not negotiate.
             ValueError: an AE title that is none, or not 1 to 128 contexts.
         """
-        request = encode_request(calling, called, contexts, _OWN_MAX_PDU)
+        request = encode_request(calling, called, contexts, _OWN_MAX_PDU, roles)
         return cls(dial(host, port, timeouts.connect), request, contexts, timeouts)
 
     def __init__(
@@ -102,6 +108,9 @@ class Requestor:
         self._message_id = 0
         self._open = True
         self._mid_pdu = False
+        self._assembler = Assembler(DATASET_LIMIT)
+        self._complete: deque[Message] = deque()
+        self._requests: deque[Message] = deque()
         with self._ending_on_failure():
             tune(sock)
             send(sock, request, timeouts.network)
@@ -115,6 +124,7 @@ class Requestor:
             for context_id, transfer_syntax in accepted.contexts.items()
             if context_id in proposed and proposed[context_id][1] == transfer_syntax
         }
+        self._contexts = {context_id: context for context, context_id in self._context_ids.items()}
 
     def accepted(self, sop_class: str, transfer_syntax: str) -> bool:
         """Return whether the peer takes objects of this SOP class in this transfer syntax."""
@@ -189,6 +199,95 @@ class Requestor:
             if meanwhile is not None:
                 meanwhile()
             return StoreReply(*self._response(dimse.C_STORE_RSP, message_id))
+
+    def action(
+        self, sop_class: str, sop_instance: str, action_type: int, information: Callable[[str], bytes]
+    ) -> tuple[int, str]:
+        """Send an N-ACTION (PS3.7 10.1.4); return the status and error comment of its response.
+
+        `information` makes the dataset, given the transfer syntax. What the peer requests before it responds is kept
+        for `next_request`.
+
+        Raises:
+            LookupError: the SOP class was not accepted. The association goes on.
+            Aborted, PeerClosed, Timeout, ProtocolError: the association has ended.
+        """
+        message_id = self._next_message_id()
+        command = dimse.action_request(message_id, sop_class, sop_instance, action_type)
+        return self._exchange(sop_class, command, information, (dimse.N_ACTION_RSP, message_id))
+
+    def event_report(
+        self, sop_class: str, sop_instance: str, event_type: int, information: Callable[[str], bytes]
+    ) -> tuple[int, str]:
+        """Send an N-EVENT-REPORT (PS3.7 10.1.1); else as `action`."""
+        message_id = self._next_message_id()
+        command = dimse.event_report_request(message_id, sop_class, sop_instance, event_type)
+        return self._exchange(sop_class, command, information, (dimse.N_EVENT_REPORT_RSP, message_id))
+
+    def _exchange(
+        self, sop_class: str, command: bytes, information: Callable[[str], bytes], expected: tuple[int, int]
+    ) -> tuple[int, str]:
+        """Send a message and wait for its response: expected are the response's command field and message id."""
+        context_id = next((i for i, (sop, _) in self._contexts.items() if sop == sop_class), None)
+        if context_id is None:
+            raise LookupError(f"the peer did not accept {sop_class}")
+        deadline = time.monotonic() + self._timeouts.response
+        with self._ending_on_failure():
+            self._send(pack_message(context_id, command, information(self._contexts[context_id][1]), self._fragment))
+            while True:
+                message = self._message(deadline - time.monotonic())
+                response = message.command
+                if response.expects_response:
+                    self._requests.append(message)
+                elif (response.field, response.responded_to) == expected and response.status is not None:
+                    return response.status, response.error_comment
+                else:
+                    raise ProtocolError(f"response {response.field:04X} to {response.responded_to} answers nothing")
+
+    def next_request(self, timeout: float) -> Message | None:
+        """Return what the peer requests of us within `timeout` seconds, to be given an `answer`; None: nothing.
+
+        Raises:
+            Aborted, PeerClosed, ProtocolError: the association has ended.
+        """
+        if self._requests:
+            return self._requests.popleft()
+        with self._ending_on_failure():
+            try:
+                message = self._message(timeout)
+            except Timeout:
+                return None
+            if not message.command.expects_response:
+                raise ProtocolError(f"command {message.command.field:04X} is out of place")
+            return message
+
+    def transfer_syntax(self, context_id: int) -> str:
+        """Return the transfer syntax of an accepted presentation context.
+
+        Raises:
+            LookupError: it was not accepted.
+        """
+        return self._contexts[context_id][1]
+
+    def answer(self, request: Message, response: bytes) -> None:
+        """Answer a request of the peer's with a command set.
+
+        Raises:
+            Aborted, PeerClosed, Timeout, ProtocolError: the association has ended.
+        """
+        with self._ending_on_failure():
+            self._send(pack_command(request.context_id, response, self._fragment))
+
+    def _message(self, timeout: float) -> Message:
+        """Return the next whole message. After a Timeout the next call goes on where this one stopped."""
+        deadline = time.monotonic() + timeout
+        while not self._complete:
+            for pdv in split_pdata(self._expect(PduType.P_DATA_TF, deadline - time.monotonic())):
+                if pdv.context_id not in self._contexts:
+                    raise ProtocolError(f"presentation context {pdv.context_id} was not accepted")
+                if (message := self._assembler.add(pdv)) is not None:
+                    self._complete.append(message)
+        return self._complete.popleft()
 
     def release(self) -> None:
         """End the association in good order (PS3.8 7.2). What the peer makes of it does not matter any more."""

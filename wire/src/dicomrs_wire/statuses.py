@@ -1,6 +1,6 @@
-"""The standard's numbers in words: C-STORE statuses, and why associations are rejected or aborted."""
+"""The standard's numbers in words: statuses of responses, and why associations are rejected or aborted."""
 
-_STORE = {
+_STATUSES = {
     0x0000: "success",
     0x0105: "failure: no such attribute",
     0x0106: "failure: invalid attribute value",
@@ -8,6 +8,8 @@ _STORE = {
     0x0110: "failure: processing failure",
     0x0111: "failure: duplicate SOP instance",
     0x0112: "failure: no such SOP instance",
+    0x0113: "failure: no such event type",
+    0x0114: "failure: no such argument",
     0x0115: "failure: invalid argument value",
     0x0116: "warning: attribute value out of range",
     0x0117: "failure: invalid SOP instance",
@@ -16,6 +18,7 @@ _STORE = {
     0x0120: "failure: missing attribute",
     0x0121: "failure: missing attribute value",
     0x0122: "refused: SOP class not supported",
+    0x0123: "failure: no such action",
     0x0124: "refused: not authorised",
     0x0210: "failure: duplicate invocation",
     0x0211: "failure: unrecognised operation",
@@ -60,8 +63,8 @@ _ABORT_REASONS = {
 
 
 def describe_status(status: int) -> str:
-    """Return a C-STORE or C-ECHO status (PS3.4 table B.2-1, PS3.7 annex C) as `A900 failure: …`."""
-    text = _STORE.get(status)
+    """Return the status of a response (PS3.4 table B.2-1, PS3.7 annex C) as `A900 failure: …`."""
+    text = _STATUSES.get(status)
     if text is None:
         ranges = (name for first, last, name in _STORE_RANGES if first <= status <= last)
         text = next(ranges, "unknown status")

@@ -15,6 +15,7 @@ UNDEFINED = 0xFFFFFFFF
 LARGEST_DEPTH = 200  # open sequences and items, one inside the other; real reports stay below 40
 LARGEST_COUNT = 1_000_000  # elements, items and fragments, nested ones included
 LONGEST_HEADER = 12  # bytes
+_DELIMITER = 8  # bytes of one
 
 ITEM = 0xFFFEE000
 ITEM_END = 0xFFFEE00D
@@ -173,6 +174,51 @@ class Walker:
             yield length
         raise MalformedError(f"the dataset ends at byte {self._source.position} inside its pixel data")
 
+    def header(self) -> Element | None:
+        """Read the next element's header, None at the end; then its value is to be read, or given to a method below.
+
+        Raises:
+            MalformedError: The bytes are no dataset from here on.
+        """
+        found = self._header(self._encoding)
+        return None if found is None else Element(*found)
+
+    def pass_over(self, element: Element) -> None:
+        """Go on behind the value of an element whose `header` was read last; raises as that."""
+        if element.length == UNDEFINED:
+            self._skip_undefined(element.tag, element.vr)
+        else:
+            self._skip(element.tag, element.length)
+
+    def items(self, sequence: Element) -> Iterator[tuple[int, int]]:
+        """Yield where the elements of each item begin and end in the dataset (PS3.5 7.5).
+
+        To be walked when the sequence's `header` was read last, to the end.
+
+        Raises:
+            MalformedError: The bytes are no sequence.
+        """
+        source, inside = self._source, _inside(sequence.vr, self._encoding)
+        end = None if sequence.length == UNDEFINED else source.position + sequence.length
+        while end is None or source.position < end:
+            header = self._header(inside)
+            if header is None:
+                raise MalformedError(f"the dataset ends inside the sequence {_name(sequence.tag)}")
+            tag, _, length = header
+            if tag == SEQUENCE_END and end is None:
+                return
+            if tag != ITEM:
+                raise self._malformed(tag, f"is out of place in the sequence {_name(sequence.tag)}")
+            start = source.position
+            if length == UNDEFINED:
+                self._leave([inside, inside], 1, sequence.tag)
+                yield start, source.position - _DELIMITER
+            else:
+                self._skip(tag, length)
+                yield start, source.position
+        if source.position > end:
+            raise self._malformed(sequence.tag, "ends inside an item")
+
     def _header(self, encoding: Encoding) -> tuple[int, bytes | None, int] | None:
         """Read one element header, or None at the end."""
         source = self._source
@@ -208,9 +254,11 @@ class Walker:
 
     def _skip_undefined(self, outer: int, vr: bytes | None) -> None:
         """Pass over a value of undefined length: a sequence, or fragments, up to its delimiter (PS3.5 7.5)."""
-        # One encoding for each open level: sequence, item, sequence, and so on.
-        levels = [_inside(vr, self._encoding)]
-        while levels:
+        self._leave([_inside(vr, self._encoding)], 0, outer)
+
+    def _leave(self, levels: list[Encoding], height: int, outer: int) -> None:
+        """Pass over what is left in the open levels (sequence, item, sequence, …: the encoding of each) down to one."""
+        while len(levels) > height:
             header = self._header(levels[-1])
             if header is None:
                 raise MalformedError(f"the dataset ends inside the sequence {_name(outer)}")

@@ -92,6 +92,22 @@ class Source(ABC):
         """Move on by at most `size` bytes from the end of the window (which is empty); return how many."""
 
 
+class BytesSource(Source):
+    """A dataset that is in memory."""
+
+    __slots__ = ()
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__()
+        self.window = data
+
+    def _more(self) -> bytes:
+        return b""
+
+    def _leap(self, size: int) -> int:  # noqa: ARG002 (all there is, is in the window)
+        return 0
+
+
 class FileSource(Source):
     """The bytes from `start` up to `end` of an open file; its own file position is neither used nor moved."""
 
