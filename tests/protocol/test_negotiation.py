@@ -25,6 +25,7 @@ from support.tap import Tap
 ACCEPTED, NO_ABSTRACT_SYNTAX = 0, 3
 PRIVATE_CLASS = "1.3.12.2.1107.5.9.1"
 FIND, MOVE, WORKLIST = "1.2.840.10008.5.1.4.1.2.2.1", "1.2.840.10008.5.1.4.1.2.2.2", "1.2.840.10008.5.1.4.31"
+VERIFICATION = "1.2.840.10008.1.1"
 COMMITMENT, PRINTER, MPPS = "1.2.840.10008.1.20.1", "1.2.840.10008.5.1.1.16", "1.2.840.10008.3.1.2.3.3"
 
 
@@ -74,8 +75,15 @@ def test_the_preference_is_the_manifests(router, offered, chosen):
 
 
 def test_storage_classes_of_all_kinds_are_accepted_and_other_services_refused(router):
-    wanted = [CT, PRIVATE_CLASS, "1.2.840.10008.5.1.4.1.1.481.3", "1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.1.1"]
-    refused = [FIND, MOVE, WORKLIST, COMMITMENT, PRINTER, MPPS]
+    wanted = [
+        CT,
+        PRIVATE_CLASS,
+        "1.2.840.10008.5.1.4.1.1.481.3",
+        "1.2.840.10008.5.1.4.1.1.66.4",
+        VERIFICATION,
+        COMMITMENT,
+    ]
+    refused = [FIND, MOVE, WORKLIST, PRINTER, MPPS]
     answers = negotiate(router.port(), *((uid, [IMPLICIT]) for uid in wanted + refused))
     assert answers == [(ACCEPTED, IMPLICIT)] * len(wanted) + [(NO_ABSTRACT_SYNTAX, None)] * len(refused)
 

@@ -49,8 +49,10 @@ class Storescp:
 class Orthanc:
     """An Orthanc with its own configuration, storage and ports; nothing of the system's Orthanc is used."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, modalities: dict[str, tuple[str, int]] | None = None) -> None:
+        """modalities: the AE title and port, on this machine, of those it knows by a name."""
         self.folder = folder
+        self.modalities = modalities or {}
         self.port, self.http = free_port(), free_port()
         self._child: Child | None = None
 
@@ -74,6 +76,7 @@ class Orthanc:
             "AuthenticationEnabled": False,
             "DicomServerEnabled": True,
             "DicomAet": "ORTHANC",
+            "DicomModalities": {name: [title, LOOPBACK, port] for name, (title, port) in self.modalities.items()},
             "DicomPort": self.port,
             "DicomCheckCalledAet": False,
             "UnknownSopClassAccepted": True,
@@ -87,9 +90,11 @@ class Orthanc:
         if self._child is not None:
             self._child.close()
 
-    def rest(self, path: str) -> Any:
-        """A document of its REST interface."""
-        with urllib.request.urlopen(f"http://{LOOPBACK}:{self.http}{path}", timeout=30) as answer:
+    def rest(self, path: str, body: Any = None, method: str | None = None) -> Any:
+        """A document of its REST interface; body: to be sent to it as JSON."""
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(f"http://{LOOPBACK}:{self.http}{path}", data, method=method)
+        with urllib.request.urlopen(request, timeout=30) as answer:
             return json.load(answer)
 
     def uids(self) -> set[str]:

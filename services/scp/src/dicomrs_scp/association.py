@@ -1,6 +1,6 @@
 """One accepted association: negotiation, then messages one after another, from first byte to last on one thread.
 
-A dataset goes from the socket's buffer to the disk as it comes; it is never held in memory and never decoded here.
+An object goes from the socket's buffer to the disk as it comes; it is never held in memory and never decoded here.
 """
 
 import contextlib
@@ -14,8 +14,19 @@ from dicomrs.log import get_logger
 from dicomrs.route import Limits
 from dicomrs.spool.inbox import OUT_OF_RESOURCES, Arrival, Inbox, Outcome, refusal
 from dicomrs.spool.part import Origin, Part, RefusedError
+from dicomrs_scp.commitment import Desk, RequestError, read_request
+from dicomrs_scp.reporting import event_type, log_outcome
 from dicomrs_wire import dimse
+from dicomrs_wire.commitment import (
+    COMMITMENT,
+    COMMITMENT_INSTANCE,
+    DATASET_LIMIT,
+    RESOURCE_LIMITATION,
+    Commitments,
+    encode_commitments,
+)
 from dicomrs_wire.errors import Aborted, AssociationError, PeerClosed, ProtocolError, Timeout
+from dicomrs_wire.messages import pack_message
 from dicomrs_wire.negotiation import AcceptedContext
 from dicomrs_wire.pdu import (
     RELEASE_RP,
@@ -34,6 +45,7 @@ _STRIDE: Final = 64 * 1024  # bytes of it, or its end: who sends a byte a second
 _BUFFER: Final = 256 * 1024  # bytes that one system call takes off the network, and one puts on the disk
 _MOST_PIECES: Final = 1000  # for one system call
 _PROCESSING_FAILURE: Final = 0x0110
+_MOST_REPORTS: Final = 8  # that may be unanswered
 _USER, _PROVIDER = 0, 2
 _INVALID_PARAMETER: Final = 6
 _FIGURES: Final = ("kept", "repeated", "quarantined", "refused", "echoes", "bytes")
@@ -99,6 +111,8 @@ class _Message:
     pieces: list[memoryview] = field(default_factory=list)
     """Of these, what is not yet written: slices of the reader's buffer."""
     refused: RefusedError | None = None
+    asked: bytearray | None = None
+    """Its dataset, if that is not an object but what an N-ACTION asks for."""
 
 
 class AcceptedAssociation:
@@ -108,6 +122,7 @@ class AcceptedAssociation:
         self,
         sock: socket.socket,
         inbox: Inbox,
+        desk: Desk,
         origin: Origin,
         contexts: dict[int, AcceptedContext],
         peer_max_pdu: int,
@@ -115,6 +130,7 @@ class AcceptedAssociation:
     ) -> None:
         self._sock = sock
         self._inbox = inbox
+        self._desk = desk
         self._origin = origin
         self._contexts = contexts
         self._fragment = fragment_size(peer_max_pdu)
@@ -123,6 +139,8 @@ class AcceptedAssociation:
         self._largest = limits.largest_object.bytes
         self._message: _Message | None = None
         self._stop = False
+        self._reports: dict[int, Commitments] = {}  # by message id: sent here, and not answered yet
+        self._message_id = 0
         self.tally = Tally()
 
     def stop(self) -> None:
@@ -152,6 +170,8 @@ class AcceptedAssociation:
         finally:
             if self._message is not None and self._message.part is not None:
                 self._message.part.drop()
+            for report in self._reports.values():
+                self._desk.report_later(self._origin, report)
 
     def _serve(self) -> Ending:
         while True:
@@ -209,6 +229,8 @@ class AcceptedAssociation:
         command = message.command = dimse.decode_command(message.command_bytes)
         if command.field == dimse.C_STORE_RQ and command.has_dataset:
             self._begin(message, command)
+        elif command.field == dimse.N_ACTION_RQ and command.has_dataset:
+            message.asked = bytearray()
         elif not command.has_dataset:
             self._answer_without_dataset(message, command)
 
@@ -234,6 +256,8 @@ class AcceptedAssociation:
         assert command is not None
         if command.field == dimse.C_STORE_RQ:
             self._store(message, command)
+        elif message.asked is not None:
+            self._commit(message, command, bytes(message.asked))
         else:
             self._reply(message, dimse.failure_response(command))
 
@@ -251,6 +275,8 @@ class AcceptedAssociation:
         Once an object is refused, the rest of its dataset is read and dropped, so that the peer gets its answer.
         """
         pieces, message.pieces = message.pieces, []
+        if message.asked is not None:
+            self._collect(message.asked, pieces, message)
         if not pieces or message.part is None or message.refused is not None:
             return
         try:
@@ -259,6 +285,49 @@ class AcceptedAssociation:
             message.refused = refused
         except OSError as error:
             message.refused = refusal(error, self._inbox.root)
+
+    def _collect(self, asked: bytearray, pieces: list[memoryview], message: _Message) -> None:
+        for piece in pieces:
+            asked += piece
+        if len(asked) > DATASET_LIMIT:
+            asked.clear()
+            message.refused = RefusedError(RESOURCE_LIMITATION, f"a dataset of more than {DATASET_LIMIT} bytes")
+
+    def _commit(self, message: _Message, command: dimse.CommandSet, dataset: bytes) -> None:
+        """Answer a request for storage commitment, and report at once: many scanners release right afterwards."""
+        context = message.context
+        try:
+            if message.refused is not None:
+                raise RequestError(message.refused.status, message.refused.reason)
+            if len(self._reports) == _MOST_REPORTS:
+                raise RequestError(RESOURCE_LIMITATION, f"{_MOST_REPORTS} reports have not been answered")
+            asked = read_request(command, dataset, context.abstract_syntax, context.transfer_syntax)
+        except RequestError as error:
+            logger.warning("request refused", status=describe_status(error.status), reason=error.comment, **self._who())
+            self._reply(message, dimse.normalized_response(command, error.status, error.comment))
+            return
+        self._reply(message, dimse.normalized_response(command, dimse.SUCCESS))
+        try:
+            report = self._desk.report_on(asked, self._origin)
+        except OSError as error:
+            logger.error("storage commitment not reported", reason=f"{error.strerror}; check the disk", **self._who())
+            return
+        self._report(context, report)
+
+    def _report(self, context: AcceptedContext, report: Commitments) -> None:
+        """Send a report, unless the peer is leaving."""
+        self._message_id += 1
+        self._reports[self._message_id] = report  # until it is answered; else it is reported later
+        if self._reader.peek() in (PduType.RELEASE_RQ, PduType.ABORT):
+            return
+        command = dimse.event_report_request(self._message_id, COMMITMENT, COMMITMENT_INSTANCE, event_type(report))
+        dataset = encode_commitments(report, context.transfer_syntax)
+        send(self._sock, pack_message(context.id, command, dataset, self._fragment), STALL_SECONDS)
+
+    def _reported(self, response: dimse.CommandSet) -> None:
+        report = self._reports.pop(response.responded_to or 0, None)
+        if report is not None:
+            log_outcome(self._origin.calling, report, response.status or 0, response.error_comment)
 
     def _store(self, message: _Message, command: dimse.CommandSet) -> None:
         """Keep the object, answer, and only then do what nobody waits for."""
@@ -300,7 +369,9 @@ class AcceptedAssociation:
         elif command.expects_response:
             self._reply(message, dimse.failure_response(command))
         else:
-            self._message = None  # a C-CANCEL of something we do not do (PS3.7 9.3.2.3)
+            if command.field == dimse.N_EVENT_REPORT_RSP:
+                self._reported(command)
+            self._message = None  # or a C-CANCEL of something we do not do (PS3.7 9.3.2.3)
 
     def _reply(self, message: _Message, response: bytes) -> None:
         send(self._sock, pack_command(message.context.id, response, self._fragment), STALL_SECONDS)

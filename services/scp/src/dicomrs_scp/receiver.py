@@ -19,10 +19,12 @@ from dicomrs.spool.space import is_full
 from dicomrs_scp import admission
 from dicomrs_scp.admission import Refusal
 from dicomrs_scp.association import AcceptedAssociation, Ending, Tally
+from dicomrs_scp.commitment import Desk
 from dicomrs_scp.frontdoor import FrontDoor
 from dicomrs_scp.listening import listen, place_of
 from dicomrs_wire import negotiation
 from dicomrs_wire.association import decode_request, encode_reject
+from dicomrs_wire.commitment import COMMITMENT
 from dicomrs_wire.dimse import VERIFICATION
 from dicomrs_wire.errors import AssociationError, ProtocolError
 from dicomrs_wire.pdu import HEADER, pack_abort
@@ -38,8 +40,8 @@ class BusyError(Exception):
 
 
 def wanted(abstract_syntax: str) -> bool:
-    """Every storage SOP class, private ones too, and Verification (PS3.4 annexes A and B)."""
-    return abstract_syntax == VERIFICATION or is_storage(abstract_syntax)
+    """Every storage SOP class, private ones too, Verification and storage commitment (PS3.4 annexes A, B and J)."""
+    return abstract_syntax in (VERIFICATION, COMMITMENT) or is_storage(abstract_syntax)
 
 
 class RunningReceiver:
@@ -75,6 +77,7 @@ class RunningReceiver:
         except OSError as error:
             fs.close(self._lock)
             raise VolumeError(f"{root}: {error.strerror}; check the disk", full=is_full(error)) from error
+        self._desk = Desk(fs, root, lambda: self.route.spec.receiver)
 
     @property
     def listening(self) -> bool:
@@ -167,7 +170,9 @@ class RunningReceiver:
             send(sock, encode_reject(*refusal.numbers), _SEND_SECONDS)
             return
         answer, contexts = negotiation.accept(request, wanted, receiver.limits.pdu.bytes, receiver.transfer_syntaxes)
-        association = AcceptedAssociation(sock, self.inbox, origin, contexts, request.peer.max_pdu, receiver.limits)
+        association = AcceptedAssociation(
+            sock, self.inbox, self._desk, origin, contexts, request.peer.max_pdu, receiver.limits
+        )
         with self._mutex:
             self._associations.add(association)
         try:
@@ -230,6 +235,7 @@ class RunningReceiver:
             association.stop()
         for thread in threads:
             thread.join(max(0.0, deadline - time.monotonic()))
+        self._desk.close()
         self.inbox.close()
         self._fs.close(self._lock)
 
