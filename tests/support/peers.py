@@ -1,7 +1,9 @@
 """Real targets: DCMTK's storescp and Orthanc, each with a folder and a port of its own."""
 
 import json
+import urllib.error
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,18 +19,25 @@ def _program(name: str) -> str:
 class Storescp:
     """DCMTK's storage SCP; bit_preserving (+B): it writes the bytes that it receives."""
 
-    def __init__(self, folder: Path, *options: str, bit_preserving: bool = True, port: int | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *options: str,
+        bit_preserving: bool = True,
+        port: int | None = None,
+        log: Path | None = None,
+    ) -> None:
         self.folder = folder
         self.port = port or free_port()
+        self.log = log or folder.with_suffix(".log")
         self.options = [*(["+B"] if bit_preserving else []), "+xa", *options]
         self._child: Child | None = None
 
     def start(self) -> None:
         """Listen, and take any SOP class."""
         self.folder.mkdir(exist_ok=True)
-        log = self.folder.with_suffix(".log")
         command = [_program("storescp"), *self.options, "-pm", "-od", str(self.folder), str(self.port)]
-        self._child = Child(command, log)
+        self._child = Child(command, self.log)
         self._child.wait_for_port(self.port)
 
     def close(self) -> None:
@@ -49,16 +58,27 @@ class Storescp:
 class Orthanc:
     """An Orthanc with its own configuration, storage and ports; nothing of the system's Orthanc is used."""
 
-    def __init__(self, folder: Path, modalities: dict[str, tuple[str, int]] | None = None) -> None:
-        """modalities: the AE title and port, on this machine, of those it knows by a name."""
+    def __init__(
+        self,
+        folder: Path,
+        modalities: dict[str, tuple[str, int]] | None = None,
+        storage: Path | None = None,
+        **settings: Any,
+    ) -> None:
+        """folder: for the configuration and the log, and for images and index unless `storage` says where.
+
+        modalities: the AE title and port, on this machine, of those it knows by a name; settings: of its configuration.
+        """
         self.folder = folder
         self.modalities = modalities or {}
+        self.storage = storage or folder
+        self.settings = settings
         self.port, self.http = free_port(), free_port()
         self._child: Child | None = None
 
     def start(self) -> None:
         """Until it answers on both ports."""
-        self.folder.mkdir()
+        self.folder.mkdir(parents=True, exist_ok=True)
         config = self.folder / "orthanc.json"
         config.write_text(json.dumps(self._config()))
         self._child = Child([_program("Orthanc"), str(config)], self.folder / "orthanc.log", cwd=self.folder)
@@ -68,8 +88,8 @@ class Orthanc:
     def _config(self) -> dict[str, Any]:
         return {
             "Name": "tests",
-            "StorageDirectory": str(self.folder / "storage"),
-            "IndexDirectory": str(self.folder / "index"),
+            "StorageDirectory": str(self.storage / "storage"),
+            "IndexDirectory": str(self.storage / "index"),
             "Plugins": [],
             "HttpPort": self.http,
             "RemoteAccessAllowed": False,
@@ -83,6 +103,7 @@ class Orthanc:
             "DicomAlwaysAllowStore": True,
             "OverwriteInstances": True,
             "StorageCompression": False,
+            **self.settings,
         }
 
     def close(self) -> None:
@@ -90,14 +111,34 @@ class Orthanc:
         if self._child is not None:
             self._child.close()
 
+    def kill(self) -> None:
+        """As a power cut would."""
+        assert self._child is not None
+        self._child.kill()
+
     def rest(self, path: str, body: Any = None, method: str | None = None) -> Any:
         """A document of its REST interface; body: to be sent to it as JSON."""
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(f"http://{LOOPBACK}:{self.http}{path}", data, method=method)
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return json.load(answer)
+        return json.loads(self._ask(path, body, method))
 
     def uids(self) -> set[str]:
         """SOP Instance UIDs of all it holds."""
+        return set(self._names())
+
+    def files(self) -> dict[str, bytes]:
+        """The files it gives out, by SOP Instance UID; those that it has lost are not among them."""
+        found = {}
+        for uid, name in self._names().items():
+            with suppress(urllib.error.HTTPError):
+                found[uid] = self._ask(f"/instances/{name}/file")
+        return found
+
+    def _names(self) -> dict[str, str]:
         found = self.rest("/instances?expand")
-        return {instance["MainDicomTags"]["SOPInstanceUID"] for instance in found}
+        return {instance["MainDicomTags"]["SOPInstanceUID"]: instance["ID"] for instance in found}
+
+    def _ask(self, path: str, body: Any = None, method: str | None = None) -> bytes:
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(f"http://{LOOPBACK}:{self.http}{path}", data, method=method)
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            content: bytes = answer.read()
+        return content

@@ -25,6 +25,12 @@ def small_volume(folder: Path, megabytes: int) -> Iterator[Path]:
         run(["umount", "-l", folder])
 
 
+def enlarge(volume: Path, megabytes: int) -> None:
+    """Give a small volume more room."""
+    made = run(["mount", "-o", f"remount,size={megabytes}m", volume])
+    assert made.returncode == 0, made.stderr
+
+
 def fill(volume: Path, leave: int = 0) -> Path:
     """Write a file until so many bytes are free, or none; return it."""
     path = volume / "filler"

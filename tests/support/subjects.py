@@ -1,0 +1,224 @@
+"""What a fault is done to: the router, and other programs that take images; each keeps all it has in one folder."""
+
+import sys
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Protocol
+
+from support.load import Identity
+from support.objects import Instance
+from support.peers import Orthanc, Storescp
+from support.processes import Child
+from support.proof import HOME
+from support.router import RESERVE, Router, destination, route
+from support.spool_view import DAMAGED, QUARANTINE
+from support.tap import Received, Tap, taps
+
+SLOWLY = 0.02  # seconds that the router's target takes for an object, so that many wait
+
+
+@dataclass
+class Verdict:
+    """What became of objects that were acknowledged.
+
+    wrong: anything else that must not be, in words; unknown: of the lost, those that lie somewhere on the disk whole.
+    """
+
+    lost: list[Instance]
+    wrong: list[str] = field(default_factory=list)
+    unknown: int = 0
+
+
+class Subject(Protocol):
+    """A program that a fault is done to."""
+
+    name: str
+
+    def start(self, folder: Path) -> int:
+        """Start with what is in the folder; the port on which it takes images."""
+
+    def delivered(self) -> set[Identity]:
+        """What its target has confirmed so far; programs that send nothing on have none."""
+
+    def kill(self) -> None:
+        """SIGKILL."""
+
+    def close(self) -> None:
+        """End it, if it runs."""
+
+    def judge(self, folder: Path, owed: list[Instance], attempted: set[Identity]) -> Verdict:
+        """Start anew with what is in the folder, and look for what it owes; attempted: all that was ever sent to it."""
+
+
+class Dicomrs:
+    """scp and scu; an object is where it should be when it reaches the target, sooner or later."""
+
+    name = "dicomrs"
+    make_router: type[Router] = Router
+
+    def __init__(self, place: Path, tap: Tap, reserve: str = RESERVE) -> None:
+        """place: for manifests and logs; tap: the target until the fault; reserve: see spec.storage.reserve."""
+        self._places = (place / f"router-{number}" for number in count())
+        self._tap = tap
+        self._storage = {"reserve": reserve}
+        self._router: Router | None = None
+
+    def start(self, folder: Path) -> int:
+        self._tap.answer = _take_slowly
+        self._tap.arrived.clear()
+        self._tap.stored.clear()
+        self._router = self._started(self.make_router, folder, self._tap)
+        return self._router.port()
+
+    def _started(self, make: type[Router], folder: Path, tap: Tap) -> Router:
+        place = next(self._places)
+        place.mkdir(parents=True)
+        router = make(place, route(folder / "root", destination("tap", tap.port), storage=self._storage))
+        try:
+            router.start()
+        except BaseException:
+            router.close()
+            raise
+        return router
+
+    def delivered(self) -> set[Identity]:
+        return {received.identity for received in list(self._tap.stored)}
+
+    def kill(self) -> None:
+        assert self._router is not None
+        self._router.kill("scp", "scu")
+
+    def close(self) -> None:
+        if self._router is not None:
+            self._router.close()
+
+    def judge(self, folder: Path, owed: list[Instance], attempted: set[Identity]) -> Verdict:
+        with taps(1) as (tap,):
+            router = self._started(Router, folder, tap)
+            spool = router.spool()
+            try:
+                with suppress(AssertionError):  # what still waits then is stuck, which counts as lost
+                    spool.wait_empty()
+                wrong = [
+                    *(f"stuck: {path}" for path in spool.waiting()),
+                    *(f"kept aside: {what}" for where in (QUARANTINE, DAMAGED) for what in spool.kept_aside(where)),
+                    *(f"{service} has ended" for service, child in router.children.items() if not child.alive),
+                ]
+            finally:
+                router.close()
+            arrived = {received.identity for received in tap.stored}
+        wrong += [f"nobody sent: {identity[:3]}" for identity in arrived - attempted]
+        lost = [one for one in owed if one.identity not in arrived]
+        if lost or wrong:
+            wrong += [text for section in router.story() for text in section]
+        return Verdict(lost, wrong)
+
+
+def _take_slowly(_: Received) -> int:
+    time.sleep(SLOWLY)
+    return 0x0000
+
+
+class _RouterWithoutFsync(Router):
+    receiver, home = "bench.unsynced", HOME
+
+    def launch(self, service: str) -> Child:
+        if service != "scp":
+            return super().launch(service)
+        command = [sys.executable, "-m", self.receiver, str(self.manifest)]
+        child = self.children[service] = Child(command, self.log(service), cwd=self.home)
+        return child
+
+
+class _RouterWithoutFolderFsync(_RouterWithoutFsync):
+    receiver, home = "support.forgetful_scp", HOME / "tests"
+
+
+class DicomrsWithoutFsync(Dicomrs):
+    """A planted fault: until the power fails, scp acknowledges what is nowhere but in memory."""
+
+    name = "dicomrs without fsync"
+    make_router = _RouterWithoutFsync
+
+
+class DicomrsWithoutFolderFsync(Dicomrs):
+    """A smaller one: the bytes are on the disk, their name perhaps not."""
+
+    name = "dicomrs without fsync of folders"
+    make_router = _RouterWithoutFolderFsync
+
+
+class StorescpSubject:
+    """DCMTK's storescp as it comes; an object is where it should be when its file has the dataset's bytes."""
+
+    name = "storescp"
+
+    def __init__(self, place: Path) -> None:
+        self._place = place
+        self._program: Storescp | None = None
+
+    def start(self, folder: Path) -> int:
+        self._program = Storescp(folder / "images", bit_preserving=False, log=self._place / "storescp.log")
+        self._program.start()
+        return self._program.port
+
+    def delivered(self) -> set[Identity]:
+        return set()
+
+    def kill(self) -> None:
+        assert self._program is not None
+        self._program.kill()
+
+    def close(self) -> None:
+        if self._program is not None:
+            self._program.close()
+
+    def judge(self, folder: Path, owed: list[Instance], attempted: set[Identity]) -> Verdict:
+        kept = {path.name.partition(".")[2]: path.read_bytes() for path in (folder / "images").glob("*.*")}
+        return Verdict(_not_in(kept, owed))
+
+
+class OrthancSubject:
+    """Orthanc; an object is where it should be when it gives out a file with the dataset's bytes."""
+
+    name = "Orthanc"
+
+    def __init__(self, place: Path) -> None:
+        self._places = (place / f"orthanc-{number}" for number in count())
+        self._program: Orthanc | None = None
+
+    def start(self, folder: Path) -> int:
+        self._program = Orthanc(next(self._places), storage=folder)
+        self._program.start()
+        return self._program.port
+
+    def delivered(self) -> set[Identity]:
+        return set()
+
+    def kill(self) -> None:
+        assert self._program is not None
+        self._program.kill()
+
+    def close(self) -> None:
+        if self._program is not None:
+            self._program.close()
+
+    def judge(self, folder: Path, owed: list[Instance], attempted: set[Identity]) -> Verdict:
+        again = Orthanc(next(self._places), storage=folder)
+        try:
+            again.start()
+            lost = _not_in(again.files(), owed)
+        finally:
+            again.close()
+        lengths = {len(one.dataset) for one in lost}
+        files = [path.read_bytes() for path in (folder / "storage").glob("*/*/*")] if lost else []
+        lying = {content[-length:] for content in files for length in lengths}
+        return Verdict(lost, unknown=sum(one.dataset in lying for one in lost))
+
+
+def _not_in(files: dict[str, bytes], owed: Iterable[Instance]) -> list[Instance]:
+    return [one for one in owed if not files.get(one.uid, b"").endswith(one.dataset)]
