@@ -45,7 +45,7 @@ def test_only_the_named_study_is_released(tap, make_router, tmp_path, dicomrs):
 
 
 def test_without_a_service_nothing_is_promised(make_router, tmp_path, dicomrs, monkeypatch):
-    monkeypatch.setattr("dicomrs_cli.commands.release._PATIENCE", 0.2)
+    monkeypatch.setattr("dicomrs_cli.asking._PATIENCE", 0.2)
     router = make_router(route(tmp_path / "root", destination("tap", 4243)), start=False)
     assert dicomrs("release", router.manifest, "--route", "clinic", "--why", "x").exit_code == Exit.ROOT
     (tmp_path / "root" / ".control").mkdir(parents=True)

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from unittest.mock import patch
 
 from dicomrs.spool.fs import OsFileSystem
 from dicomrs.spool.inbox import Arrival, Inbox
@@ -44,6 +45,17 @@ class FilledSpool:
                 inbox.announce(arrivals[-1])
                 part.drop()
         return arrivals
+
+    def quarantine(self, *instances: Instance) -> list[Arrival]:
+        """Sound objects arrive under an earlier version's check, which took them for ones without pixels."""
+        with patch("dicomrs.spool.inbox.missing_pixels", lambda *_: "an older rule"):
+            return self.receive(*instances)
+
+    def damage(self, arrival: Arrival) -> None:
+        """The disk changes the last byte of an object."""
+        path = self.root / arrival.folder / arrival.name
+        data = path.read_bytes()
+        path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
 
     def note(self, arrival: Arrival, kind: Kind, destination: str, *, leaves: bool = False, why: str = "") -> None:
         """A receipt is written about an object; leaves: it completes the object, which leaves the disk."""

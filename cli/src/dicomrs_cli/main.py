@@ -5,11 +5,17 @@ from typing import Annotated
 import typer
 
 from dicomrs import VERSION
+from dicomrs_cli.commands import audit
 from dicomrs_cli.commands.adopt import adopt
 from dicomrs_cli.commands.demo import demo
+from dicomrs_cli.commands.discard import discard
 from dicomrs_cli.commands.echo import echo
+from dicomrs_cli.commands.export import export
+from dicomrs_cli.commands.hold import hold
 from dicomrs_cli.commands.import_env import import_env
+from dicomrs_cli.commands.receipt import receipt
 from dicomrs_cli.commands.release import release
+from dicomrs_cli.commands.resend import resend
 from dicomrs_cli.commands.send import send
 from dicomrs_cli.commands.status import status
 from dicomrs_cli.commands.up import up
@@ -50,8 +56,11 @@ def dicomrs(
     dicomrs up a.yaml                 # run it
     dicomrs echo a.yaml               # do the router and its targets answer?
     dicomrs status a.yaml             # what has come, what waits, and why
+    dicomrs receipt a.yaml ...        # what came of a study, and who has confirmed it
     dicomrs release a.yaml ...        # have what was refused tried again
     ```
+
+    What persons do (release, hold, resend, export, discard) is in the audit log: `dicomrs audit show`.
 
     Exit codes, of all commands:
 
@@ -66,5 +75,7 @@ def dicomrs(
     """
 
 
-for _command in (up, validate, import_env, status, release, echo, send, adopt, demo):
+_ACTIONS = (release, hold, resend, export, discard)
+for _command in (up, validate, import_env, status, receipt, *_ACTIONS, echo, send, adopt, demo):
     app.command()(_command)
+app.add_typer(audit.app, name="audit")

@@ -3,7 +3,6 @@
 The services go on meanwhile, so that a survey is a view and no proof: an object may leave while it is being looked at.
 """
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -13,8 +12,9 @@ from typing import Any, Final
 
 from dicomrs.heartbeat import read_heartbeat
 from dicomrs.route import ClinicRoute, destinations_for
-from dicomrs.spool.fs import FileSystem, read_all
-from dicomrs.spool.layout import DAMAGED, QUARANTINE, parse_object_name, reason_name, study_key
+from dicomrs.spool.aside import aside_names, reason_of
+from dicomrs.spool.fs import FileSystem
+from dicomrs.spool.layout import DAMAGED, QUARANTINE, study_key
 from dicomrs.spool.outbox import Outbox, Stored
 from dicomrs.spool.outlook import Outlook, outlook
 from dicomrs.spool.receipts import History, Kind, read_events
@@ -321,27 +321,15 @@ def _service(root: str, name: str, now: datetime) -> ServiceView:
 
 
 def _set_aside(fs: FileSystem, root: str, where: str) -> tuple[SetAside, ...]:
-    found = []
-    for folder in _names(fs, f"{root}/{where}"):
-        path = f"{root}/{where}/{folder}"
-        objects = [name for name in _names(fs, path) if parse_object_name(name)]
-        found += [SetAside(folder, name, _reason(fs, f"{path}/{reason_name(name)}")) for name in objects]
-    return tuple(found)
-
-
-def _names(fs: FileSystem, path: str) -> list[str]:
     try:
-        return sorted(fs.listdir(path))
+        folders = sorted(fs.listdir(f"{root}/{where}"))
     except (FileNotFoundError, NotADirectoryError):
-        return []
-
-
-def _reason(fs: FileSystem, path: str) -> str:
-    try:
-        note = json.loads(read_all(fs, path))
-    except (OSError, ValueError):
-        return ""
-    return _text(note, "reason") if isinstance(note, dict) else ""
+        return ()
+    return tuple(
+        SetAside(folder, name, reason_of(fs, root, where, folder, name))
+        for folder in folders
+        for name in aside_names(fs, root, where, folder)
+    )
 
 
 def _text(fields: Mapping[str, Any], name: str) -> str:

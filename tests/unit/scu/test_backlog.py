@@ -18,6 +18,7 @@ from dicomrs.spool.part import Origin
 from dicomrs.spool.proof import prepare_root
 from dicomrs.spool.receipts import Kind
 from dicomrs_scu.backlog import Backlog
+from dicomrs_scu.persons import Persons
 from dicomrs_scu.queue import DestinationQueue
 from dicomrs_scu.retention import retire_old
 from support import objects
@@ -229,8 +230,9 @@ def test_what_is_parked_stays_parked_until_a_person_releases_it(root: Path, rece
     restarted = backlog_of(root, "a")
     restarted.rescan()
     assert restarted.queues["a"].figures().waiting == 0
-    assert restarted.release(Release(who="ana", why="target mended", destination="b")) == 0
-    assert restarted.release(Release(who="ana", why="target mended")) == 1
+    persons = Persons(restarted)
+    assert persons.handle(Release(who="ana", why="target mended", destination="b")).failed
+    assert persons.handle(Release(who="ana", why="target mended")).objects == 1
     deliver_next(restarted, "a")
     assert not list(root.glob("2*/*.dcm"))
 

@@ -190,9 +190,8 @@ class Inbox:
         waiting = same_dataset(self.fs, part.fd, f"{folder}/{name}")
         if waiting is None:
             return False
-        settled = {
-            event.arrival for event in read_events(self.fs, folder) if event.kind in (Kind.DELIVERED, Kind.PARKED)
-        }
+        final = (Kind.DELIVERED, Kind.PARKED, Kind.DISCARDED)
+        settled = {event.arrival for event in read_events(self.fs, folder) if event.kind in final}
         return waiting.record.arrival not in settled
 
     def _quarantine(self, part: Part, study: str, stem: str, reason: str, received: datetime) -> tuple[str, int]:

@@ -14,6 +14,7 @@ STATUS: Final = ".status"
 CONTROL: Final = ".control"
 HINTS: Final = ".hints"
 LOCKS: Final = ".locks"
+STATE: Final = ".dicomrs"  # the one folder that nothing rebuilds: the audit log
 BALLAST: Final = ".ballast"
 QUARANTINE: Final = "_INVALID_NO_PIXELS"
 DAMAGED: Final = "_DAMAGED"

@@ -64,8 +64,10 @@ class Stored:
 
     def event(self, kind: Kind, destination: str, **details: str) -> Event:
         """A line for the receipts about this arrival, as of now."""
-        uid, digest = self.head.sop_instance, self.head.record.digest
-        return event_now(kind, self.arrival, destination, uid=uid, digest=digest, **details)
+        record = self.head.record
+        details |= {"uid": self.head.sop_instance, "digest": record.digest}
+        details |= {"received": record.received, "calling": record.calling}
+        return event_now(kind, self.arrival, destination, **details)
 
 
 class Outbox:
@@ -77,10 +79,13 @@ class Outbox:
 
     def folders(self) -> list[str]:
         """Names of the study folders, oldest study first, whether or not anything waits in them."""
-        return [name for name in study_folder_names(self.fs, self.root) if self._is_ours(name)]
+        return [name for name in study_folder_names(self.fs, self.root) if self.is_ours(name)]
 
-    def _is_ours(self, folder: str) -> bool:
-        """Either file will do: a power cut while the folder was being retired may have taken one of them only."""
+    def is_ours(self, folder: str) -> bool:
+        """Whether a folder is a study's.
+
+        Either file will do: a power cut while the folder was being retired may have taken one of them only.
+        """
         return self.fs.exists(f"{self.root}/{folder}/{RECEIPTS}") or self.study(folder) is not None
 
     def names(self, folder: str) -> list[str]:

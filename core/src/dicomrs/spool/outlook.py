@@ -30,14 +30,17 @@ def outlook(arrival: str, named: Iterable[str], ledger: History) -> Outlook:
     """named: the destinations that the route names for this object now.
 
     An object is complete when every one of them has confirmed it. Where the route names none (any more), it is
-    complete if some destination has confirmed it, and stays otherwise.
+    complete if some destination has confirmed it, and stays otherwise. What a person has discarded is complete.
     """
+    if ledger.discarded(arrival):
+        return Outlook((), (), {}, {}, complete=True)
     waiting, delivered = [], []
     parked: dict[str, Event] = {}
     held: dict[str, Event] = {}
     for destination in named:
-        event = ledger.last(arrival, destination)
-        if event is None or event.kind is Kind.RELEASED:
+        # An arrival of which nothing has been said stands as its whole study does.
+        event = ledger.last(arrival, destination) or ledger.last("", destination)
+        if event is None or event.kind in (Kind.RELEASED, Kind.RESENT):
             waiting.append(destination)
         elif event.kind is Kind.DELIVERED:
             delivered.append(destination)

@@ -21,15 +21,19 @@ class Kind(StrEnum):
     PARKED = "parked"  # the destination will not take it; waits for a person
     HELD = "held"  # not to be sent until a person says so
     RELEASED = "released"  # by a person: to be tried again
+    RESENT = "resent"  # by a person: to be sent again, although it was delivered
     DAMAGED = "damaged"  # its bytes changed on the disk; moved away, never sent
+    DISCARDED = "discarded"  # by a person: it leaves the disk, whoever lacks it
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
     """One line.
 
-    at: local time with offset, ISO 8601; status: the DIMSE status as four hex digits, if there was an answer;
-    who, why: of a person's action or of ours.
+    arrival: "" where the event is about the whole study, with all that is still to come: held, and released again;
+    destination: "" where it is about all of them; at: local time with offset, ISO 8601; status: the DIMSE status as
+    four hex digits, if there was an answer; who, why: of a person's action or of ours; received, calling: of the
+    arrival, as its record has them; named: the destinations that the route named for it then, with commas.
     """
 
     at: str
@@ -42,6 +46,9 @@ class Event:
     association: str = ""
     who: str = ""
     why: str = ""
+    received: str = ""
+    calling: str = ""
+    named: str = ""
 
 
 def event_now(kind: Kind, arrival: str, destination: str, **details: str) -> Event:
@@ -97,10 +104,12 @@ class History:
         for event in events:
             states = self._state.setdefault(event.arrival, {})
             known = states.get(event.destination)
-            # A delivery stands, whatever was written after it.
-            if known is None or known.kind is not Kind.DELIVERED:
+            # A delivery stands, whatever was written after it, until a person wants another.
+            stands = known is not None and known.kind is Kind.DELIVERED
+            if not stands or event.kind is Kind.RESENT:
                 states[event.destination] = event
                 self._counts[event.destination, event.kind] += 1
+                self._counts[event.destination, Kind.DELIVERED] -= stands
             if event.kind is Kind.DELIVERED:
                 self._delivered.add(event.arrival)
                 self._digests[event.uid] = (event.arrival, event.digest)
@@ -108,6 +117,11 @@ class History:
     def last(self, arrival: str, destination: str) -> Event | None:
         """The event that says how an arrival stands at a destination; None: nothing yet, it waits."""
         return self._state.get(arrival, {}).get(destination)
+
+    def discarded(self, arrival: str) -> bool:
+        """Whether a person has discarded an arrival."""
+        event = self.last(arrival, "")
+        return event is not None and event.kind is Kind.DISCARDED
 
     def delivered_anywhere(self, arrival: str) -> bool:
         """Whether some destination, named by the route or not, has confirmed an arrival."""

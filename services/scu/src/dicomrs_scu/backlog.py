@@ -11,7 +11,6 @@ from typing import Any
 
 from dicomrs.log import get_logger
 from dicomrs.route import ClinicRoute, destinations_for
-from dicomrs.spool.control import Release
 from dicomrs.spool.hints import HintReader
 from dicomrs.spool.layout import parse_object_name, study_key
 from dicomrs.spool.outbox import Outbox, Stored
@@ -29,6 +28,7 @@ logger = get_logger()
 class OpenStudy:
     """A study folder with something in it, or that had until lately."""
 
+    folder: str
     key: str
     metadata: dict[str, Any]
     ledger: Ledger
@@ -118,7 +118,7 @@ class Backlog:
                 described = self.outbox.study(folder)
                 metadata = dict(described.metadata) if described else self.outbox.rebuilt_metadata(folder) or {}
                 key = study_key(metadata.get("studyInstanceUID", folder))
-                study = self._studies[folder] = OpenStudy(key, metadata, self.outbox.ledger(folder))
+                study = self._studies[folder] = OpenStudy(folder, key, metadata, self.outbox.ledger(folder))
             return study
 
     def _forget_gone(self, study: OpenStudy, found: set[str]) -> None:
@@ -203,7 +203,8 @@ class Backlog:
                     self.outbox.remove(stored)
                 except OSError as error:  # the next rescan makes it up
                     logger.error("object not removed", study=study.key, reason=error.strerror)
-                study.ledger.forget(stored.arrival)
+                else:
+                    study.ledger.forget(stored.arrival)
 
     def _named(self, stored: Stored) -> tuple[str, ...]:
         return destinations_for(self.route, stored.facts)
@@ -225,26 +226,33 @@ class Backlog:
         self.note(waiting, [event])
         logger.warning("object parked", destination=destination, study=self.key_of(waiting.folder), reason=why)
 
-    def release(self, request: Release) -> int:
-        """Queue again what is parked or held, at a person's word; how many objects that was.
+    def look(self, folder: str) -> OpenStudy | None:
+        """Look into one study folder now: the study as it is on the disk; None if there is none that can be read."""
+        with contextlib.suppress(OSError):
+            if self.outbox.is_ours(folder):
+                self._open(folder)
+                self._look_safely(folder)
+        return self._studies.get(folder)
+
+    def decide(self, folder: str, decision: Callable[[], list[Event]]) -> None:
+        """Write down what a person decides of a study; its ledger stays as it is meanwhile. Then `requeue`.
 
         Raises:
-            OSError: that could not be written down; what was, is released.
+            OSError: it is not durable; it does not count.
         """
-        released = 0
-        for folder, study in list(self._studies.items()):
-            if request.folder not in ("", folder):
-                continue
-            for waiting in list(study.present.values()):
-                view = outlook(waiting.arrival, waiting.named, study.ledger)
-                names = [name for name in (*view.parked, *view.held) if request.destination in ("", name)]
-                details = {"who": request.who, "why": request.why}
-                self.note(waiting, [event_now(Kind.RELEASED, waiting.arrival, name, **details) for name in names])
-                for name in names:
-                    self.queues[name].add(waiting)
-                released += bool(names)
-        logger.info("released", objects=released, who=request.who, why=request.why)
-        return released
+        study = self._study(folder)
+        with study.mutex:
+            events = decision()
+            if events:
+                self._commit(study, events)
+
+    def requeue(self, waiting: Waiting) -> bool:
+        """Queue an object where it waits, and nowhere else; whether it is being sent where it waits no more."""
+        wanted = outlook(waiting.arrival, waiting.named, self._study(waiting.folder).ledger).waiting
+        for destination in wanted:
+            self.queues[destination].add(waiting)
+        in_flight = [self.queues[name].discard(waiting) for name in waiting.named if name not in wanted]
+        return any(in_flight)
 
     def note(self, waiting: Waiting, events: list[Event]) -> None:
         """Write events of an object down; OSError if they are not durable."""

@@ -69,10 +69,12 @@ class DestinationQueue:
             self._ready[waiting.folder][waiting.arrival] = waiting
             self._changed.notify()
 
-    def discard(self, waiting: Waiting) -> None:
-        """Forget an object: delivered, parked, damaged or gone."""
+    def discard(self, waiting: Waiting) -> bool:
+        """Forget an object: delivered, parked, held, damaged or gone; whether it is being sent, which is finished."""
         with self._changed:
+            in_flight = waiting.arrival in self._in_flight
             self._discard(waiting)
+            return in_flight
 
     def wake(self) -> None:
         """Have everyone who waits look again."""

@@ -17,6 +17,7 @@ from dicomrs.spool.outbox import Outbox
 from dicomrs.spool.proof import VolumeError, prepare_root
 from dicomrs.spool.space import drop_ballast, lay_ballast
 from dicomrs_scu.backlog import Backlog
+from dicomrs_scu.persons import Persons
 from dicomrs_scu.queue import DestinationQueue
 from dicomrs_scu.retention import retire_old
 from dicomrs_scu.sender import Sender
@@ -141,9 +142,12 @@ class RunningRoute(threading.Thread):
             _Chore(HINT_SECONDS, self._backlog.follow_hints),
             _Chore(BEAT_SECONDS, self._beat),
         ]
+        persons = Persons(self._backlog, lambda: self._do_due(quick))
+        asked = _Chore(BEAT_SECONDS, lambda: control.serve(self._fs, self._root, persons.handle))
         chores = [
-            _Chore(RESCAN_SECONDS, lambda: self._rescan(quick)),
+            _Chore(RESCAN_SECONDS, lambda: self._rescan([*quick, asked])),
             *quick,
+            asked,
             _Chore(RETIRE_SECONDS, self._retire),
         ]
         while not self._stopping.wait(HINT_SECONDS):
@@ -188,7 +192,6 @@ class RunningRoute(threading.Thread):
             lay_ballast(self._fs, self._root)
 
     def _beat(self) -> None:
-        control.serve(self._fs, self._root, self._backlog.release)
         self._backlog.write_progress()
         destinations: dict[str, Any] = {}
         for name, queue in self._queues.items():

@@ -266,7 +266,12 @@ class Sender(threading.Thread):
             )
             note = reply.comment if reply.status else ""
             event = stored.event(
-                Kind.DELIVERED, self._destination.name, status=f"{reply.status:04X}", association=number, why=note
+                Kind.DELIVERED,
+                self._destination.name,
+                status=f"{reply.status:04X}",
+                association=number,
+                why=note,
+                named=",".join(waiting.named),
             )
             self._settler.add((waiting, stored, event))
             return True
