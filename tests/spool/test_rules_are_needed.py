@@ -120,7 +120,7 @@ RULES = (
     rule(
         "only what was not refused is joined",
         inbox.Inbox._waits,
-        ("(Kind.DELIVERED, Kind.PARKED)", "(Kind.DELIVERED,)"),
+        ("Kind.PARKED, ", ""),
         seen_in=REFUSED,
         says=LOST,
     ),

@@ -48,6 +48,15 @@ def test_what_was_delivered_is_answered_for_as_long_as_its_receipts_are_kept(spo
     assert look(spool, one.uid) is Custody.UNKNOWN
 
 
+def test_what_a_person_discarded_is_not_answered_for_though_one_of_two_destinations_has_it(spool: FilledSpool) -> None:
+    one = one_image()
+    (arrival,) = spool.receive(one)
+    spool.note(arrival, Kind.DELIVERED, "a")
+    spool.note(arrival, Kind.PARKED, "b")
+    spool.note(arrival, Kind.DISCARDED, "", leaves=True)
+    assert look(spool, one.uid) is Custody.UNKNOWN
+
+
 def test_another_class_is_none_of_ours_though_it_was_delivered_somewhere(spool: FilledSpool) -> None:
     one = one_image()
     (arrival,) = spool.receive(one)

@@ -81,17 +81,17 @@ def _class_of(fs: FileSystem, path: str) -> str:
 
 
 def _delivered(receipts: bytes, wanted: set[str]) -> set[str]:
-    """Those of which some arrival was delivered and not found damaged afterwards."""
+    """Those of which some arrival was delivered, and not found damaged or discarded by a person afterwards."""
     named = {uid.decode("ascii") for uid in _UIDS.findall(receipts)} & wanted
     if not named:
         return set()
     events = [event for event in parse_events(receipts) if event.uid in named]
-    damaged = {(event.uid, event.arrival) for event in events if event.kind is Kind.DAMAGED}
+    lost = {(event.uid, event.arrival) for event in events if event.kind in (Kind.DAMAGED, Kind.DISCARDED)}
     return {
         event.uid
         for event in events
         # One whose head was damaged too has no arrival: then none of them is certain.
-        if event.kind is Kind.DELIVERED and not damaged & {(event.uid, event.arrival), (event.uid, "")}
+        if event.kind is Kind.DELIVERED and not lost & {(event.uid, event.arrival), (event.uid, "")}
     }
 
 
