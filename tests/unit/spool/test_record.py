@@ -103,6 +103,14 @@ def test_what_is_not_ours_is_told_so(tmp_path, what, data):
         read_back(tmp_path, data)
 
 
+def test_a_record_that_can_be_read_but_not_written_is_damaged():
+    """Python reads JSON a little deeper than it writes it."""
+    for depth in range(900, 1000):
+        text = RECORD.pack(IDENTITY).replace(b'"CT1"', b"[" * depth + b"]" * depth)
+        with pytest.raises(NotOursError):
+            Record.unpack(text, IDENTITY)
+
+
 @given(st.integers(0, len(spooled()) - 1), st.integers(1, 255))
 def test_a_damaged_byte_is_noticed_wherever_it_says_something(tmp_path_factory, at, mask):
     data = bytearray(spooled())

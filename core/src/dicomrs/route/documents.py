@@ -119,6 +119,13 @@ class _Loader(yaml.SafeLoader):
         self.depth -= 1
         return node
 
+    def fetch_more_tokens(self) -> None:
+        try:
+            super().fetch_more_tokens()  # type: ignore[no-untyped-call]  # the stubs leave it out
+        except (ValueError, OverflowError) as error:  # PyYAML does not look before it leaps: "\\UFFFFFFFF"
+            mark = self.get_mark()  # type: ignore[no-untyped-call]
+            raise _UnwantedError(problem="has a number or an escape that is out of range", problem_mark=mark) from error
+
 
 def _document(node: Node, file: str) -> Document:
     document = Document(file)
@@ -143,7 +150,7 @@ def _plain(node: Node, path: FieldPath, document: Document) -> Any:
         document.problems.append(document.problem(path, message))
         return None
     if node.tag in _OTHER:
-        with suppress(ValueError):  # such as a number of 5000 digits
+        with suppress(ValueError, OverflowError):  # such as a number of 5000 digits
             return SafeConstructor().construct_object(node)
     document.problems.append(document.problem(path, "cannot be read as a value; put it in quotes"))
     return None

@@ -67,9 +67,10 @@ def _line(event: Event) -> bytes:
 def _parse(line: bytes) -> Event | None:
     try:
         fields = json.loads(line)
-        return Event(**{**fields, "kind": Kind(fields["kind"])})
-    except (ValueError, TypeError, KeyError):
+        event = Event(**{**fields, "kind": Kind(fields["kind"])})
+    except (ValueError, TypeError, KeyError, RecursionError):
         return None
+    return event if all(isinstance(getattr(event, name), str) for name in _NAMES) else None
 
 
 def parse_events(data: bytes) -> list[Event]:

@@ -77,11 +77,12 @@ class Record:
                 )
             check = found.pop("check")
             record = cls(**found)
+            intact = check == record._check(identity)
         except NotOursError:
             raise
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise NotOursError("the record of the arrival is damaged or missing") from error
-        if check != record._check(identity):
+        if not intact:
             raise NotOursError("its file meta header is not the one that was written when it arrived")
         return record
 
