@@ -1,4 +1,4 @@
-"""Hostile bytes: every reader of foreign bytes answers them in words, at once; and what is acknowledged is what came."""
+"""Hostile bytes: every reader of them answers in words and at once, and what is acknowledged is what came."""
 
 import random
 import socket
@@ -8,8 +8,9 @@ import pytest
 
 from dicomrs_wire import dimse
 from dicomrs_wire.pdu import RELEASE_RQ, pack_command
-from support.fuzz_targets import Target, all_targets
-from support.fuzzing import SEED, Mutator, fuzz
+from support.fuzz_files import file_targets
+from support.fuzz_wire import wire_targets
+from support.fuzzing import SEED, Mutator, Target, fuzz
 from support.objects import image, instance, series
 from support.processes import LOOPBACK
 from support.proof import trials
@@ -25,7 +26,8 @@ SHARES = {  # of a thousand
     "A-ASSOCIATE-AC": 100,
     "A-ASSOCIATE-RJ and A-ABORT": 10,
     "PDUs in any segments": 100,
-    "dataset headers": 230,
+    "storage commitment": 30,
+    "dataset headers": 200,
     "heads of spooled files": 50,
     "receipts": 30,
     "requests to a service": 20,
@@ -38,7 +40,7 @@ MEMORY = 64  # MB
 
 @pytest.fixture(scope="module")
 def targets(tmp_path_factory) -> dict[str, Target]:
-    found = {target.name: target for target in all_targets(tmp_path_factory.mktemp("fuzz"))}
+    found = {target.name: target for target in [*wire_targets(), *file_targets(tmp_path_factory.mktemp("fuzz"))]}
     assert found.keys() == SHARES.keys()
     assert sum(SHARES.values()) == 1000
     return found

@@ -5,6 +5,7 @@ An input whose answer was not seen before joins those that are mutated, so that 
 
 import os
 import random
+import re
 import struct
 import time
 from collections.abc import Callable, Sequence
@@ -20,6 +21,7 @@ SLOWEST = 0.05  # seconds of processor time for one input
 _MOST_KEPT = 16 << 20  # bytes of inputs that were answered in a new way
 _NUMBERS = (0, 1, 2, 3, 4, 8, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFE, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFE, 0xFFFFFFFF)
 _FORMATS = ("B", "<H", ">H", "<I", ">I")
+_VARIES = re.compile(r"[0-9A-F]*[0-9][0-9A-F]*")
 _ROUNDS = (1, 1, 1, 2, 2, 3, 5, 8)
 
 
@@ -56,6 +58,11 @@ class Outcome:
         )
 
 
+def outcome(said: object) -> str:
+    """A sentence as an answer: without what varies in it."""
+    return _VARIES.sub("#", str(said))[:100]
+
+
 class Mutator:
     """Makes inputs out of others."""
 
@@ -65,7 +72,16 @@ class Mutator:
         self._kept = 0
         self._rng = rng
         self._tokens = tokens or (b"\0", b"\xff")
-        self._ways = (self._flip, self._flip, self._number, self._number, self._cut, self._repeat, self._splice, self._token)
+        self._ways = (
+            self._flip,
+            self._flip,
+            self._number,
+            self._number,
+            self._cut,
+            self._repeat,
+            self._splice,
+            self._token,
+        )
 
     def next(self) -> bytes:
         """One more."""
@@ -121,17 +137,17 @@ class Mutator:
 def fuzz(target: Target, inputs: int, keep: Path, seed: int = SEED) -> Outcome:
     """Give a target so many inputs; the first that it answers by an exception, or slowly, is kept in a file."""
     mutator = Mutator(random.Random(f"{seed} {target.name}"), target.corpus, target.tokens)
-    outcome = Outcome()
+    seen = Outcome()
     before, began = _reset_peak(), time.monotonic()
     for data in target.corpus:  # as they are, they must do
-        _try(target, data, outcome, keep)
-    while outcome.inputs < inputs:
+        _try(target, data, seen, keep)
+    while seen.inputs < inputs:
         data = mutator.next()
-        if _try(target, data, outcome, keep):
+        if _try(target, data, seen, keep):
             mutator.keep(data)
-    outcome.seconds = time.monotonic() - began
-    outcome.grown = max(0.0, _memory("VmHWM") - before)
-    return outcome
+    seen.seconds = time.monotonic() - began
+    seen.grown = max(0.0, _memory("VmHWM") - before)
+    return seen
 
 
 def _try(target: Target, data: bytes, outcome: Outcome, keep: Path) -> bool:

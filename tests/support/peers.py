@@ -3,11 +3,13 @@
 import json
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from support.processes import LOOPBACK, Child, find_program, free_port
+from support.polling import eventually
+from support.processes import LOOPBACK, Child, find_program, free_port, run
 
 
 def _program(name: str) -> str:
@@ -26,8 +28,11 @@ class Storescp:
         bit_preserving: bool = True,
         port: int | None = None,
         log: Path | None = None,
+        wrap: Sequence[str] = (),
     ) -> None:
+        """wrap: words in front of its command, such as those that enter a network namespace."""
         self.folder = folder
+        self.wrap = wrap
         self.port = port or free_port()
         self.log = log or folder.with_suffix(".log")
         self.options = [*(["+B"] if bit_preserving else []), "+xa", *options]
@@ -36,9 +41,10 @@ class Storescp:
     def start(self) -> None:
         """Listen, and take any SOP class."""
         self.folder.mkdir(exist_ok=True)
-        command = [_program("storescp"), *self.options, "-pm", "-od", str(self.folder), str(self.port)]
+        command = [*self.wrap, _program("storescp"), *self.options, "-pm", "-od", str(self.folder), str(self.port)]
         self._child = Child(command, self.log)
-        self._child.wait_for_port(self.port)
+        listens = [*self.wrap, _program("echoscu"), LOOPBACK, self.port]
+        eventually(lambda: run(listens).returncode == 0, "storescp listens")
 
     def close(self) -> None:
         """End it."""

@@ -23,6 +23,7 @@ PACKAGES = {
     "mkfs.ext4": "e2fsprogs",
     "mkfs.xfs": "xfsprogs",
     "mount": "mount",
+    "nft": "nftables",
     "storescp": "dcmtk",
     "storescu": "dcmtk",
     "unshare": "util-linux",

@@ -3,6 +3,7 @@
 import socket
 from collections.abc import Iterable
 from contextlib import suppress
+from typing import Self
 
 from dicomrs_wire import dimse
 from dicomrs_wire.association import decode_accept, encode_request
@@ -47,7 +48,7 @@ class RawScanner:
             assert kind is PduType.ASSOCIATE_AC, kind
             assert 1 in decode_accept(body).contexts
 
-    def __enter__(self) -> "RawScanner":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

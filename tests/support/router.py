@@ -156,6 +156,11 @@ class Router:
         fields = Path(f"/proc/{self.children[service].process.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
+    def memory(self, service: str) -> float:
+        """MB of memory that a service has (RSS)."""
+        status = Path(f"/proc/{self.children[service].process.pid}/status").read_text()
+        return int(status.partition("VmRSS:")[2].split()[0]) / 1000
+
     def is_listening(self, index: int = 0) -> bool:
         """Whether a route's receiver accepts connections."""
         return is_open(self.port(index))

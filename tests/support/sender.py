@@ -4,7 +4,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -95,9 +95,12 @@ class StubbornScanner:
                 time.sleep(0.1)  # as a scanner that tries again, though sooner
 
 
-def storescu(port: int, folder: Path, *options: str, calling: str = "STORESCU") -> CompletedProcess[str]:
-    """DCMTK's storescu over all files of a folder, stopping at the first that is not taken."""
-    return _dcmtk("storescu", "+sd", *options, "-aet", calling, "-aec", AE_TITLE, LOOPBACK, port, folder)
+def storescu(
+    port: int, folder: Path, *options: str, calling: str = "STORESCU", wrap: Sequence[str] = ()
+) -> CompletedProcess[str]:
+    """DCMTK's storescu over all files of a folder, stopping at the first that is not taken; wrap: as of Storescp."""
+    words = ("+sd", *options, "-aet", calling, "-aec", AE_TITLE, LOOPBACK, port, folder)
+    return _dcmtk("storescu", *words, wrap=wrap)
 
 
 def dcmsend(port: int, folder: Path, *options: str) -> CompletedProcess[str]:
@@ -110,20 +113,20 @@ def echoscu(port: int, *options: str) -> CompletedProcess[str]:
     return _dcmtk("echoscu", *options, "-aec", AE_TITLE, LOOPBACK, port)
 
 
-def _dcmtk(program: str, *words: object) -> CompletedProcess[str]:
+def _dcmtk(program: str, *words: object, wrap: Sequence[str] = ()) -> CompletedProcess[str]:
     path = find_program(program)
     assert path is not None
-    return run([path, *words])
+    return run([*wrap, path, *words])
 
 
 @contextmanager
-def others_flowing(port: int) -> Iterator[list[Instance]]:
-    """A scanner that goes on and on with objects nobody objects to; the list of them grows."""
+def others_flowing(port: int, pause: float = 0.1) -> Iterator[list[Instance]]:
+    """A scanner that goes on and on with objects nobody objects to; the list of them grows. pause: seconds between."""
     sent: list[Instance] = []
     stop = threading.Event()
 
     def flow() -> None:
-        while not stop.wait(0.1):
+        while not stop.wait(pause):
             one = instance(image(patient_id="FLOW"))
             send_all(port, [one])
             sent.append(one)

@@ -1,4 +1,4 @@
-"""Small volumes that can be filled, and network namespaces that can be given addresses; where this user may."""
+"""Small volumes that can be filled, and network namespaces with addresses and losses; where this user may."""
 
 import os
 import shutil
@@ -61,3 +61,26 @@ def network_namespace(log: Path) -> Iterator[list[str]]:
         yield enter
     finally:
         keeper.close()
+
+
+class Loss:
+    """Packets to and from a port of a namespace vanish without a word while it is cut."""
+
+    def __init__(self, enter: list[str], port: int) -> None:
+        self._enter = enter
+        self._port = port
+
+    def cut(self) -> None:
+        """Lose everything from now on."""
+        self._nft("add table inet loss")
+        self._nft("add chain inet loss input { type filter hook input priority 0 ; }")
+        for direction in ("dport", "sport"):
+            self._nft(f"add rule inet loss input tcp {direction} {self._port} drop")
+
+    def mend(self) -> None:
+        """Lose nothing any more."""
+        self._nft("delete table inet loss")
+
+    def _nft(self, rule: str) -> None:
+        done = run([*self._enter, "nft", rule])
+        assert done.returncode == 0, done.stderr

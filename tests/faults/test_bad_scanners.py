@@ -1,0 +1,328 @@
+"""Scanners that misbehave, beside one that does not: it is served as ever, the limits hold, memory stays flat."""
+
+import random
+import resource
+import socket
+import ssl
+import statistics
+import struct
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from dicomrs_wire import dimse
+from dicomrs_wire.pdu import PduType, pack_abort, pack_command
+from support.bad_target import reset
+from support.objects import CT, Instance, image, instance, series
+from support.polling import eventually
+from support.processes import LOOPBACK
+from support.proof import LONG, trials
+from support.raw import RawScanner, request, store_pdus
+from support.router import destination, route
+from support.sender import association, store
+
+BAD = "127.0.0.2"  # where the bad ones come from
+IDLERS = 1000
+PER_PEER = 20
+LIMITS = {
+    "associations": 40,
+    "associationsPerPeer": PER_PEER,
+    "artim": "2s",
+    "idle": "2s",
+    "largestObject": "1Mi",
+}
+MEMORY = 32  # MB that the receiver may grow by
+SLOWEST = 5.0  # seconds for a healthy scanner's object; generous, for machines that do much else
+
+
+@dataclass
+class Healthy:
+    """A scanner that goes on with one small study after another.
+
+    took: seconds for each object, in order; for the first of a study with those for its association.
+    """
+
+    port: int
+    sent: list[Instance] = field(default_factory=list)
+    took: list[float] = field(default_factory=list)
+
+    def study(self) -> None:
+        """Five objects over an association of their own: a refusal, or an end, fails."""
+        objects = series(5, rows=16)
+        began = time.monotonic()
+        with association(self.port, objects, calling="WELL") as requestor:
+            for one in objects:
+                assert store(requestor, one).status == 0
+                began, started = time.monotonic(), began
+                self.took.append(began - started)
+                self.sent.append(one)
+
+    @contextmanager
+    def flowing(self) -> Iterator[None]:
+        """Beside the block."""
+        over = threading.Event()
+
+        def flow() -> None:
+            while not over.wait(0.02):
+                self.study()
+
+        with ThreadPoolExecutor(1) as pool:
+            done = pool.submit(flow)
+            try:
+                yield
+            finally:
+                over.set()
+                done.result(60)
+
+
+@pytest.fixture(scope="module")
+def router(tmp_path_factory, make_shared_router, shared_tap):
+    root = tmp_path_factory.mktemp("root") / "root"
+    return make_shared_router(route(root, destination("tap", shared_tap.port), receiver={"limits": LIMITS}))
+
+
+@dataclass(frozen=True)
+class Usual:
+    """While nobody misbehaves: seconds that an object takes, the median, and MB of the receiver."""
+
+    seconds: float
+    memory: float
+
+
+@pytest.fixture(scope="module")
+def usual(router) -> Usual:
+    alone = Healthy(router.port())
+    for _ in range(20):
+        alone.study()
+    return Usual(statistics.median(alone.took), router.memory("scp"))
+
+
+# -- what they do; each returns the objects of theirs that were acknowledged -------------------------------------
+
+
+def abort_in_mid_object(port: int) -> list[Instance]:
+    data = store_pdus(1, instance(image(rows=256)))
+    with RawScanner(port, source=BAD) as scanner:
+        scanner.sock.sendall(data[: len(data) // 2])
+        scanner.sock.sendall(pack_abort(0, 0))
+    return []
+
+
+def vanish_in_mid_object(port: int) -> list[Instance]:
+    data = store_pdus(1, instance(image(rows=256)))
+    with RawScanner(port, source=BAD) as scanner:
+        scanner.sock.sendall(data[: random.randrange(len(data))])
+        reset(scanner.sock)
+    return []
+
+
+def send_twice_at_once(port: int) -> list[Instance]:
+    one = instance(image())
+    with RawScanner(port, source=BAD) as first, RawScanner(port, source=BAD) as second:
+        for scanner in (first, second):
+            scanner.sock.sendall(store_pdus(1, one))
+        assert [scanner.answer() for scanner in (first, second)] == [(1, 0), (1, 0)]
+    return [one]
+
+
+def send_other_bytes_under_the_same_uid(port: int) -> list[Instance]:
+    one = instance(image())
+    other = replace(one, dataset=one.dataset[:-2] + b"\xaa\xaa")
+    with RawScanner(port, source=BAD) as first, RawScanner(port, source=BAD) as second:
+        first.sock.sendall(store_pdus(1, one))
+        second.sock.sendall(store_pdus(1, other))
+        assert [scanner.answer() for scanner in (first, second)] == [(1, 0), (1, 0)]
+    return [one, other]
+
+
+def lie_about_group_lengths(port: int) -> list[Instance]:
+    """Of the command set, and of a group of the dataset."""
+    lying = struct.pack("<HH2sHI", 8, 0, b"UL", 4, 0xFFFFFFF0)
+    one = instance(image())
+    one = replace(one, dataset=lying + one.dataset)
+    data = bytearray(store_pdus(1, one))
+    at = data.index(struct.pack("<HHI", 0, 0, 4)) + 8
+    data[at : at + 4] = random.choice((bytes(4), b"\xff\xff\xff\xff", b"\1\0\0\0"))
+    with RawScanner(port, source=BAD) as scanner:
+        scanner.sock.sendall(data)
+        assert scanner.answer() == (1, 0)
+    return [one]
+
+
+def announce_4_gb(port: int) -> list[Instance]:
+    """As a request, and as data."""
+    for kind in (PduType.ASSOCIATE_RQ, PduType.P_DATA_TF):
+        with RawScanner(port, source=BAD, associate=kind is PduType.P_DATA_TF) as scanner:
+            scanner.sock.sendall(struct.pack(">BxI", kind, 0xFFFFFFFF) + bytes(1000))
+            assert scanner.last_words() in (PduType.ABORT, None)
+    return []
+
+
+def send_a_byte_a_second(port: int) -> list[Instance]:
+    """As many as it may at once, each in its request."""
+    began = time.monotonic()
+    with ExitStack() as stack:
+        slow = [stack.enter_context(RawScanner(port, source=BAD, associate=False)).sock for _ in range(PER_PEER)]
+        for byte in request():
+            slow = [sock for sock in slow if drips(sock, byte)]
+            if not slow:
+                break
+            time.sleep(1)  # the drip itself
+    assert 2 <= time.monotonic() - began < 20, "spec.receiver.limits.artim ends it"
+    return []
+
+
+def drips(sock: socket.socket, byte: int) -> bool:
+    """Whether the connection still takes a byte."""
+    try:
+        sock.sendall(bytes((byte,)))
+        sock.setblocking(False)
+        return sock.recv(1) != b""
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        sock.setblocking(True)
+
+
+def send_a_byte_a_second_of_an_object(port: int) -> list[Instance]:
+    """After its command set: STALL_SECONDS end it."""
+    one = instance(image())
+    began = time.monotonic()
+    with RawScanner(port, source=BAD) as scanner:
+        data = store_pdus(1, one)
+        scanner.sock.sendall(data[:300])
+        for byte in data[300:]:
+            if not drips(scanner.sock, byte):
+                break
+            time.sleep(1)  # as above
+    assert 50 < time.monotonic() - began < 90
+    return []
+
+
+def open_1000_connections(port: int) -> list[Instance]:
+    """And say nothing over any of them."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 2 * IDLERS)), hard))
+    with ExitStack() as stack:
+        idle = [stack.enter_context(socket.create_connection((LOOPBACK, port), 10, (BAD, 0))) for _ in range(IDLERS)]
+        for sock in idle:
+            with suppress(ConnectionResetError):
+                assert sock.recv(1) == b"", "it is closed in time"
+    return []
+
+
+def take_every_association(port: int) -> list[Instance]:
+    """All that one address may have, in silence, and one more."""
+    with ExitStack() as stack:
+        idle = [stack.enter_context(RawScanner(port, source=BAD)) for _ in range(PER_PEER)]
+        refused = stack.enter_context(RawScanner(port, source=BAD, associate=False))
+        refused.sock.sendall(request())
+        assert refused.last_words() is PduType.ASSOCIATE_RJ
+        for scanner in idle:
+            assert scanner.last_words() is PduType.ABORT, "spec.receiver.limits.idle ends it"
+    return []
+
+
+def send_without_end(port: int) -> list[Instance]:
+    """One dataset, for ever."""
+    with RawScanner(port, source=BAD) as scanner:
+        scanner.sock.sendall(pack_command(1, dimse.store_request(1, CT, "1.2.3"), 1000))
+        fragment = struct.pack(">BxIIBB", PduType.P_DATA_TF, 16384, 16380, 1, 0) + bytes(16378)
+        with pytest.raises(ConnectionError):
+            scanner.sock.sendall(fragment * (32 << 20 >> 14))  # far more than any buffer on the way holds
+    return []
+
+
+def never_read_an_answer(port: int) -> list[Instance]:
+    """Echoes without end, whose answers it leaves where they are."""
+    echo = pack_command(3, dimse.echo_request(1), 1000) * 100
+    with RawScanner(port, source=BAD) as scanner:
+        scanner.sock.settimeout(1)
+        with suppress(TimeoutError, ConnectionError):
+            while True:
+                scanner.sock.sendall(echo)
+    return []
+
+
+def scan_the_port(port: int) -> list[Instance]:
+    """Connect and be gone, in every way there is."""
+    for words in (b"", b"\0", b"\1\0\0\0", b"GET / HTTP/1.0\r\n\r\n", request()[:50], request()):
+        for leave in (socket.socket.close, reset):
+            sock = socket.create_connection((LOOPBACK, port), 10, (BAD, 0))
+            sock.sendall(words)
+            leave(sock)
+    return []
+
+
+def speak_tls(port: int) -> list[Instance]:
+    """To a port that does not."""
+    context = ssl.create_default_context()
+    with socket.create_connection((LOOPBACK, port), 10, (BAD, 0)) as sock, pytest.raises(OSError):
+        context.wrap_socket(sock, server_hostname="router")
+    return []
+
+
+Act = Callable[[int], list[Instance]]
+ACTS: dict[str, tuple[Act, int]] = {  # and how often
+    "aborts in mid-object": (abort_in_mid_object, trials(100, 2000)),
+    "vanishes in mid-object": (vanish_in_mid_object, trials(100, 2000)),
+    "sends the same object twice at once": (send_twice_at_once, trials(20, 1000)),
+    "sends other bytes under the same UID at once": (send_other_bytes_under_the_same_uid, trials(20, 1000)),
+    "lies about group lengths": (lie_about_group_lengths, trials(20, 1000)),
+    "announces PDUs of 4 GB": (announce_4_gb, trials(50, 1000)),
+    "sends a byte a second of its requests, 20 at once": (send_a_byte_a_second, trials(1, 10)),
+    "opens 1,000 connections and says nothing": (open_1000_connections, trials(1, 20)),
+    "takes all associations that one address may have": (take_every_association, trials(1, 20)),
+    "sends a dataset without end": (send_without_end, trials(20, 200)),
+    "never reads an answer": (never_read_an_answer, trials(1, 10)),
+    "scans the port": (scan_the_port, trials(20, 1000)),
+    "speaks TLS to the plain port": (speak_tls, trials(20, 1000)),
+    "sends a byte a second of an object": (send_a_byte_a_second_of_an_object, 1),
+}
+ONLY_LONG = {"sends a byte a second of an object"}
+
+
+@pytest.mark.parametrize("name", ACTS)
+def test_a_healthy_scanner_is_served_beside_one_that(name, router, usual, shared_tap, proof):
+    if name in ONLY_LONG and not LONG:
+        pytest.skip("takes minutes: DICOMRS_LONG=1 runs it")
+    act, times = ACTS[name]
+    healthy, theirs, before = Healthy(router.port()), [], router.memory("scp")
+    with proof.row("scanners", name) as row:
+        with healthy.flowing():
+            for _ in range(times):
+                theirs += act(router.port())
+                row.trials += 1
+        healthy.study()
+        objects = [*healthy.sent, *theirs]
+        router.spool().wait_empty()
+        arrived = {one.identity for one in shared_tap.stored}
+        grown = router.memory("scp") - before
+        row.acknowledged = len(objects)
+        row.losses = len({one.identity for one in objects} - arrived)
+        row.note = (
+            f"beside it an object takes {1000 * statistics.median(healthy.took):.0f} ms, at worst "
+            f"{1000 * max(healthy.took):.0f} (usually {1000 * usual.seconds:.0f}); memory {grown:+.0f} MB"
+        )
+        assert row.losses == 0
+    assert max(healthy.took) < SLOWEST
+    assert grown < MEMORY
+    assert {one.uid for one in shared_tap.stored} >= {one.uid for one in objects}
+    eventually(lambda: not router.spool().parts(), "nothing half received is left")
+    assert not router.spool().receipts(kind="parked")
+    assert not [line for line in router.events("scp") if line["level"] in ("error", "critical")]
+
+
+def test_memory_is_flat_after_all_of_them(router, usual, proof):
+    """What each may have left behind, together."""
+    with proof.row("scanners", "all of these, one after another") as row:
+        grown = router.memory("scp") - usual.memory
+        row.trials, row.note = len(ACTS) - trials(len(ONLY_LONG), 0), f"memory {grown:+.0f} MB"
+        assert grown < MEMORY
