@@ -1,5 +1,6 @@
 """What reads datasets, and files that somebody else may have written: inputs to begin from, and what must hold."""
 
+import json
 import os
 import re
 from pathlib import Path
@@ -112,26 +113,34 @@ def _receipts() -> Target:
 
 
 def _control(folder: Path) -> Target:
-    """Requests to a service: each is answered, or removed; none is left to be stumbled over for ever."""
+    """Requests to a service: each is answered, and none is left to be stumbled over for ever."""
     fs = OsFileSystem()
     (folder / CONTROL).mkdir(parents=True)
-    request = folder / CONTROL / "a.request.json"
-    asked = [b'{"who": "ana", "why": "the target is well again", "folder": "", "destination": "tap"}']
+    request, reply = folder / CONTROL / "a.request.json", folder / CONTROL / "a.answer.json"
+    common = {"who": "ana", "why": "the target is well again", "folder": "20260122T101530_T-1_Tester"}
+    asked = [
+        control.pack(one)
+        for one in (
+            control.Release(**common, destination="tap"),
+            control.Hold(**common),
+            control.Resend(**common, instance="1.2.3"),
+            control.Discard(**common, what=(control.What.PARKED,)),
+        )
+    ]
 
-    def handle(release: control.Release) -> int:
-        assert all(isinstance(getattr(release, name), str) for name in release.__slots__)
-        return 1
+    def handle(request: control.Request) -> control.Answer:
+        assert control.unpack(control.pack(request)) == request
+        return control.Answer(1, (request.action,))
 
     def answer(data: bytes) -> str:
         request.write_bytes(data)
         control.serve(fs, str(folder), handle)
-        left = sorted(path.name for path in request.parent.iterdir())
-        for name in left:
-            os.unlink(request.parent / name)
-        assert left in (["a.answer.json"], [])
-        return str(left)
+        assert [path.name for path in request.parent.iterdir()] == [reply.name]
+        said = json.loads(reply.read_text())
+        reply.unlink()
+        return outcome(f"{said['notes']} {said['failed']}")
 
-    strange = (b"[]", b"{}", b"null", b"1", b'{"who":1}', b"[" * 2000, b'"x":1,', b'"')
+    strange = (b"[]", b"{}", b"null", b"1", b'"who":1,', b"[" * 2000, b'"x":1,', b'"', b"discard", b'"what":["held"],')
     return Target("requests to a service", answer, asked, strange)
 
 
