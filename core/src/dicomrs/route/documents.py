@@ -121,9 +121,9 @@ class _Loader(yaml.SafeLoader):
 
     def fetch_more_tokens(self) -> None:
         try:
-            super().fetch_more_tokens()  # type: ignore[no-untyped-call]  # the stubs leave it out
+            super().fetch_more_tokens()
         except (ValueError, OverflowError) as error:  # PyYAML does not look before it leaps: "\\UFFFFFFFF"
-            mark = self.get_mark()  # type: ignore[no-untyped-call]
+            mark = self.get_mark()
             raise _UnwantedError(problem="has a number or an escape that is out of range", problem_mark=mark) from error
 
 
