@@ -123,7 +123,7 @@ class Orthanc:
         self._child.kill()
 
     def rest(self, path: str, body: Any = None, method: str | None = None) -> Any:
-        """A document of its REST interface; body: to be sent to it as JSON."""
+        """A document of its REST interface; body: to be sent to it, bytes as they are, all else as JSON."""
         return json.loads(self._ask(path, body, method))
 
     def uids(self) -> set[str]:
@@ -143,7 +143,7 @@ class Orthanc:
         return {instance["MainDicomTags"]["SOPInstanceUID"]: instance["ID"] for instance in found}
 
     def _ask(self, path: str, body: Any = None, method: str | None = None) -> bytes:
-        data = None if body is None else json.dumps(body).encode()
+        data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
         request = urllib.request.Request(f"http://{LOOPBACK}:{self.http}{path}", data, method=method)
         with urllib.request.urlopen(request, timeout=30) as answer:
             content: bytes = answer.read()

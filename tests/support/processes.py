@@ -24,6 +24,7 @@ PACKAGES = {
     "mkfs.xfs": "xfsprogs",
     "mount": "mount",
     "nft": "nftables",
+    "openssl": "openssl",
     "storescp": "dcmtk",
     "storescu": "dcmtk",
     "unshare": "util-linux",

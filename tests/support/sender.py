@@ -15,6 +15,7 @@ from dicomrs_wire.association import encode_request
 from dicomrs_wire.dimse import VERIFICATION
 from dicomrs_wire.errors import AssociationError
 from dicomrs_wire.requestor import Requestor, StoreReply, Timeouts
+from dicomrs_wire.tls.ends import TlsClient
 from support.objects import IMPLICIT, Instance, image, instance
 from support.processes import LOOPBACK, find_program, run
 from support.router import AE_TITLE
@@ -25,7 +26,11 @@ TIMEOUTS = Timeouts(connect=10, association=30, network=30, response=60)
 
 @contextmanager
 def association(
-    port: int, instances: Iterable[Instance], calling: str = CALLING, called: str = AE_TITLE
+    port: int,
+    instances: Iterable[Instance],
+    calling: str = CALLING,
+    called: str = AE_TITLE,
+    tls: TlsClient | None = None,
 ) -> Iterator[Requestor]:
     """An association with the contexts that these objects need."""
     contexts = list(dict.fromkeys((one.sop_class, one.transfer_syntax) for one in instances))
@@ -36,6 +41,7 @@ def association(
         called=called,
         contexts=contexts or [(VERIFICATION, IMPLICIT)],
         timeouts=TIMEOUTS,
+        tls=tls,
     ) as requestor:
         yield requestor
 
@@ -59,15 +65,27 @@ def store(requestor: Requestor, one: Instance, digest: Callable[[memoryview], No
         os.close(fd)
 
 
-def send(port: int, instances: list[Instance], calling: str = CALLING, called: str = AE_TITLE) -> list[StoreReply]:
+def send(
+    port: int,
+    instances: list[Instance],
+    calling: str = CALLING,
+    called: str = AE_TITLE,
+    tls: TlsClient | None = None,
+) -> list[StoreReply]:
     """Send objects over one association; the answers, in order."""
-    with association(port, instances, calling, called) as requestor:
+    with association(port, instances, calling, called, tls) as requestor:
         return [store(requestor, one) for one in instances]
 
 
-def send_all(port: int, instances: list[Instance], calling: str = CALLING, called: str = AE_TITLE) -> None:
+def send_all(
+    port: int,
+    instances: list[Instance],
+    calling: str = CALLING,
+    called: str = AE_TITLE,
+    tls: TlsClient | None = None,
+) -> None:
     """Send objects that must all be acknowledged."""
-    replies = send(port, instances, calling, called)
+    replies = send(port, instances, calling, called, tls)
     refused = [(one.uid, reply) for one, reply in zip(instances, replies, strict=True) if reply.status]
     assert not refused, refused
 

@@ -11,6 +11,10 @@ class Unreachable(AssociationError):  # noqa: N818 (the operator's word)
     """No TCP connection: the name, the route, the port or a firewall. Nothing was said to the peer."""
 
 
+class TlsFailed(AssociationError):  # noqa: N818 (says what happened)
+    """No TLS with the peer. Its text says which side refused, why, and who can mend it."""
+
+
 class Rejected(AssociationError):  # noqa: N818 (the standard's word)
     """The peer answered A-ASSOCIATE-RJ (PS3.8 9.3.4)."""
 

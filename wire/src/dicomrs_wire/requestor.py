@@ -34,7 +34,8 @@ from dicomrs_wire.pdu import (
     parse_abort,
     split_pdata,
 )
-from dicomrs_wire.stream import PduReader, dial, send, tune
+from dicomrs_wire.stream import Connection, PduReader, dial, send, tune
+from dicomrs_wire.tls.ends import TlsClient
 
 _OWN_MAX_PDU = 16 * 1024  # we are sent nothing but responses
 _ABORT_TIMEOUT = 1.0  # seconds for an A-ABORT to go out, or for the peer's to come in once all is lost
@@ -47,7 +48,7 @@ class Timeouts:
     """Seconds to wait for the peer."""
 
     connect: float = 10.0
-    """for the TCP connection, per address of its name"""
+    """for the TCP connection, per address of its name, and for the TLS handshake"""
     association: float = 30.0
     """for its answer to A-ASSOCIATE-RQ and A-RELEASE-RQ"""
     network: float = 60.0
@@ -84,6 +85,7 @@ class Requestor:
         contexts: Sequence[tuple[str, str]],
         roles: Mapping[str, tuple[bool, bool]] | None = None,
         timeouts: Timeouts = DEFAULT_TIMEOUTS,
+        tls: TlsClient | None = None,
     ) -> Self:
         """Connect to `host`:`port` and propose each (SOP class, transfer syntax) as a context of its own.
 
@@ -91,15 +93,18 @@ class Requestor:
 
         Raises:
             Unreachable: no TCP connection.
+            TlsFailed: no TLS, where `tls` asks for it. TLS 1.3 may say so only after the handshake.
             Rejected: A-ASSOCIATE-RJ.
             Aborted, PeerClosed, Timeout, ProtocolError: the peer did not negotiate.
             ValueError: an AE title that is none, or not 1 to 128 contexts.
         """
         request = encode_request(calling, called, contexts, _OWN_MAX_PDU, roles)
-        return cls(dial(host, port, timeouts.connect), request, contexts, timeouts)
+        sock = dial(host, port, timeouts.connect)
+        connection = sock if tls is None else tls.secure(sock, timeouts.connect)
+        return cls(connection, request, contexts, timeouts)
 
     def __init__(
-        self, sock: socket.socket, request: bytes, contexts: Sequence[tuple[str, str]], timeouts: Timeouts
+        self, sock: Connection, request: bytes, contexts: Sequence[tuple[str, str]], timeouts: Timeouts
     ) -> None:
         """Negotiate on the connected `sock`, which becomes this object's; see `connect`."""
         self._sock = sock

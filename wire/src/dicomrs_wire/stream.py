@@ -1,11 +1,12 @@
 """TCP: a connection, whole PDUs in, bytes out, each with a deadline."""
 
+import contextlib
 import select
 import socket
 import time
-from typing import Final
+from typing import Any, Final, Protocol
 
-from dicomrs_wire.errors import PeerClosed, ProtocolError, Timeout, Unreachable
+from dicomrs_wire.errors import AssociationError, PeerClosed, ProtocolError, Timeout, Unreachable
 from dicomrs_wire.pdu import HEADER, PduType, parse_header
 
 ASSOCIATION_PDU_LIMIT = 1024 * 1024
@@ -14,12 +15,26 @@ ASSOCIATION_PDU_LIMIT = 1024 * 1024
 _LITTLE: Final = 4096  # bytes that cost nothing to move
 
 
-def tune(sock: socket.socket) -> None:
+class Connection(Protocol):
+    """What is asked of a socket. TLS (`tls.stream.TlsStream`) has the same, so that plain TCP costs nothing more."""
+
+    def send(self, data: bytes | memoryview, flags: int = ..., /) -> int: ...  # noqa: D102 (the socket's)
+    def recv(self, count: int, /) -> bytes: ...  # noqa: D102
+    def recv_into(self, buffer: memoryview, nbytes: int = ..., flags: int = ..., /) -> int: ...  # noqa: D102
+    def fileno(self) -> int: ...  # noqa: D102
+    def getsockname(self) -> Any: ...  # noqa: D102
+    def setsockopt(self, level: int, option: int, value: int, /) -> None: ...  # noqa: D102
+    def settimeout(self, seconds: float | None, /) -> None: ...  # noqa: D102
+    def shutdown(self, how: int, /) -> None: ...  # noqa: D102
+    def close(self) -> None: ...  # noqa: D102
+
+
+def tune(sock: Connection) -> None:
     """Send small segments at once: an answer must not wait for the acknowledgement of what went before it."""
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
-def quickack(sock: socket.socket) -> None:
+def quickack(sock: Connection) -> None:
     """Acknowledge what arrives next at once (Linux; elsewhere nothing happens).
 
     A peer that leaves Nagle's algorithm on and answers in two segments otherwise waits 40 ms for each answer.
@@ -56,7 +71,7 @@ def dial(host: str, port: int, timeout: float) -> socket.socket:
         ) from error
 
 
-def send(sock: socket.socket, data: bytes | memoryview, timeout: float, flags: int = 0) -> None:
+def send(sock: Connection, data: bytes | memoryview, timeout: float, flags: int = 0) -> None:
     """Send all of `data` within `timeout` seconds.
 
     Raises:
@@ -71,24 +86,35 @@ def send(sock: socket.socket, data: bytes | memoryview, timeout: float, flags: i
         except BlockingIOError:
             now = time.monotonic()
             deadline = deadline or now + timeout
-            if now >= deadline or not _wait(sock, select.POLLOUT, deadline - now):
+            if now >= deadline or not wait_for(sock, select.POLLOUT, deadline - now):
                 raise Timeout(f"the peer has not taken {len(data)} bytes within {timeout:g} s") from None
         except OSError as error:
             raise PeerClosed(f"the connection broke while sending: {error.strerror or error}") from error
 
 
-def _wait(sock: socket.socket, event: int, seconds: float) -> bool:
+def wait_for(sock: Connection, event: int, seconds: float) -> bool:
     """Wait until the socket is ready for reading (POLLIN) or writing (POLLOUT); False: it was not in time."""
     poll = select.poll()
     poll.register(sock, event)
     return bool(poll.poll(seconds * 1000))
 
 
+def linger(sock: Connection, seconds: float = 0.5) -> None:
+    """Let the peer read what was sent last: to close over unread bytes would reset the connection and take it back."""
+    unread = memoryview(bytearray(1 << 16))
+    with contextlib.suppress(OSError, AssociationError):
+        sock.shutdown(socket.SHUT_WR)
+        for _ in range(64):
+            with contextlib.suppress(BlockingIOError):
+                if not wait_for(sock, select.POLLIN, seconds) or not sock.recv_into(unread, 0, socket.MSG_DONTWAIT):
+                    return
+
+
 class PduReader:
     """Takes whole PDUs off a socket through one reused buffer, as many per system call as have arrived."""
 
     def __init__(
-        self, sock: socket.socket, limit: int = ASSOCIATION_PDU_LIMIT, *, quick: bool = False, room: int = 0
+        self, sock: Connection, limit: int = ASSOCIATION_PDU_LIMIT, *, quick: bool = False, room: int = 0
     ) -> None:
         """Read from `sock` PDUs with bodies of up to `limit` bytes; `quick` re-arms TCP_QUICKACK for each wait.
 
@@ -123,7 +149,7 @@ class PduReader:
             if not self._receive():
                 if self._quick:
                     quickack(self._sock)
-                _wait(self._sock, select.POLLIN, deadline - now)
+                wait_for(self._sock, select.POLLIN, deadline - now)
         kind, _ = parse_header(self._buffer, self._start)
         body = self._buffer[self._start + HEADER.size : self._start + length]
         self._start += length

@@ -8,7 +8,7 @@ from dicomrs.route.load import Path, load_manifests, manifest_files
 from dicomrs.route.model import ClinicRoute
 from dicomrs.route.problems import ManifestError
 
-_Stamp = tuple[int, ...]
+Stamp = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,18 +60,19 @@ class Manifests:
         self.routes, self._error = routes, None
         return None if unchanged else Change(routes)
 
-    def _stamps(self) -> dict[str, _Stamp]:
-        stamps: dict[str, _Stamp] = {}
+    def _stamps(self) -> dict[str, Stamp]:
+        stamps: dict[str, Stamp] = {}
         for path in self._paths:
             try:
                 files = manifest_files(path)
             except ManifestError:
                 files = []  # loading says what is wrong
-            stamps |= {file: _stamp(file) for file in files}
+            stamps |= {file: stamp(file) for file in files}
         return stamps
 
 
-def _stamp(file: str) -> _Stamp:
+def stamp(file: str) -> Stamp:
+    """Return what changes when a file is replaced or written to; () if it cannot be had."""
     try:
         found = os.stat(file)
     except OSError:
