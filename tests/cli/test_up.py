@@ -13,9 +13,11 @@ import pytest
 from dicomrs.exits import Exit
 from dicomrs_wire.dimse import VERIFICATION
 from dicomrs_wire.requestor import Requestor
+from support.certificates import Authority, client
 from support.objects import IMPLICIT, series
+from support.peers import Storescp
 from support.polling import eventually
-from support.processes import LOOPBACK
+from support.processes import LOOPBACK, Child
 from support.router import AE_TITLE, Router, destination, route
 from support.sender import send_all
 
@@ -46,6 +48,29 @@ def test_objects_go_all_the_way(tmp_path, tap, run_up):
     send_all(router.port(), sent)
     tap.wait_stored(5)
     assert {one.identity for one in tap.stored} == {one.identity for one in sent}
+
+
+@pytest.mark.peer("openssl", "storescp")
+def test_objects_go_all_the_way_over_tls_and_echo_agrees(tmp_path, make_router, dicomrs):
+    """With the secrets in a folder of their own, which both commands are told."""
+    authority, secrets = Authority(tmp_path), tmp_path / "certificates"
+    here, there = authority.issue(secrets / "here"), authority.issue(secrets / "there")
+    target = Storescp(tmp_path / "storescp", "+tls", there / "tls.key", there / "tls.crt", "+cf", there / "ca.crt")
+    to = destination("target", target.port, tls={"secretName": "there"})
+    router = make_router(route(tmp_path / "root", to, receiver={"tls": {"secretName": "here"}}), start=False)
+    command = [sys.executable, "-m", "dicomrs_cli", "up", "--secrets", str(secrets), str(router.manifest)]
+    router.children["up"] = Child(command, router.log("up"))
+    sent = series(3)
+    try:
+        target.start()
+        ready(router)
+        send_all(router.port(), sent, tls=client(here))
+        router.spool().wait_empty()
+        shown = dicomrs("echo", "--secrets", secrets, router.manifest)
+        assert (shown.exit_code, shown.output.count("0000 success")) == (Exit.OK, 2), shown.output
+        assert sorted(path.read_bytes()[-1000:] for path in target.files()) == sorted(o.dataset[-1000:] for o in sent)
+    finally:
+        target.close()
 
 
 @pytest.mark.parametrize("service", ["scp", "scu"])

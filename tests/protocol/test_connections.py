@@ -18,7 +18,6 @@ from support.router import destination, route
 from support.sender import association, echoscu, send_all, store, storescu
 
 VERIFICATION = "1.2.840.10008.1.1"
-TLS_HELLO = bytes.fromhex("16030100c8010000c40303") + bytes(200)
 
 
 @pytest.fixture(scope="module")
@@ -112,13 +111,12 @@ def test_a_request_that_drips_in_is_served_once_it_is_whole(router):
     "words",
     [
         b"GET / HTTP/1.1\r\nHost: router\r\n\r\n",
-        TLS_HELLO,
         b"SSH-2.0-OpenSSH_9.6\r\n",
         bytes(64),
         struct.pack(">BxI", 1, 0xFFFFFFFF),  # a request of 4 GB
         struct.pack(">BxI", 4, 100),  # P-DATA before there is an association
     ],
-    ids=["http", "tls", "ssh", "zeros", "huge", "data"],
+    ids=["http", "ssh", "zeros", "huge", "data"],
 )
 def test_what_does_not_begin_with_a_request_is_closed_without_a_word_in_the_log(router, words):
     before = quiet(router)

@@ -9,6 +9,7 @@ import threading
 from dicomrs.exits import Exit
 from dicomrs.program import run_service
 from dicomrs.route import Manifests
+from dicomrs.route.secrets import Secrets
 from dicomrs.spool.fs import FileSystem, OsFileSystem
 from dicomrs_scp.service import ScpService
 
@@ -20,8 +21,8 @@ class ForgetfulFileSystem(OsFileSystem):
         """Do nothing."""
 
 
-def _serve(_fs: FileSystem, manifests: Manifests, stop: threading.Event) -> Exit:
-    return ScpService(ForgetfulFileSystem(), manifests).run(stop)
+def _serve(_fs: FileSystem, manifests: Manifests, secrets: Secrets, stop: threading.Event) -> Exit:
+    return ScpService(ForgetfulFileSystem(), manifests, secrets).run(stop)
 
 
 if __name__ == "__main__":

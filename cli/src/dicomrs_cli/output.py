@@ -25,6 +25,16 @@ ManifestPaths = Annotated[
     typer.Argument(metavar="MANIFEST", help="ClinicRoute files, or folders of them (`*.yaml`).", show_default=False),
 ]
 
+SecretsFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--secrets",
+        metavar="FOLDER",
+        help="Where the folders of the secrets are that routes name; `secrets/` beside each manifest otherwise.",
+        show_default=False,
+    ),
+]
+
 
 def console(*, stderr: bool = False) -> Console:
     """A console that takes text for text: brackets and colons in it mean nothing."""

@@ -7,10 +7,11 @@ from collections.abc import Callable, Sequence
 from dicomrs import log
 from dicomrs.exits import Exit
 from dicomrs.route import ClinicRoute, ManifestError, Manifests
+from dicomrs.route.secrets import Secrets
 from dicomrs.spool.fs import FileSystem, OsFileSystem
 from dicomrs.stopping import stop_event
 
-Serve = Callable[[FileSystem, Manifests, threading.Event], Exit]
+Serve = Callable[[FileSystem, Manifests, Secrets, threading.Event], Exit]
 
 logger = log.get_logger()
 
@@ -25,6 +26,11 @@ def run_service(name: str, description: str, serve: Serve, arguments: Sequence[s
     parser.add_argument(
         "--watch-stdin", action="store_true", help="stop at the end of standard input too: when the parent has died"
     )
+    parser.add_argument(
+        "--secrets",
+        metavar="FOLDER",
+        help="where the folders of the secrets are that routes name; without it in secrets/ beside each manifest",
+    )
     options = parser.parse_args(arguments)
     log.configure(name)
     try:
@@ -33,7 +39,8 @@ def run_service(name: str, description: str, serve: Serve, arguments: Sequence[s
         for problem in error.problems:
             logger.error("manifest refused", problem=str(problem))
         return Exit.MANIFEST
-    return serve(OsFileSystem(), manifests, stop_event(watch_stdin=options.watch_stdin))
+    secrets = Secrets.beside(options.manifests, options.secrets)
+    return serve(OsFileSystem(), manifests, secrets, stop_event(watch_stdin=options.watch_stdin))
 
 
 def changed_routes(manifests: Manifests) -> tuple[ClinicRoute, ...] | None:

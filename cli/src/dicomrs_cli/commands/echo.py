@@ -11,12 +11,14 @@ import typer
 
 from dicomrs.exits import Exit
 from dicomrs.route import ClinicRoute, Receiver
-from dicomrs_cli.output import ManifestPaths, console, load_routes, named_route, plain, table
+from dicomrs.route.secrets import Secrets
+from dicomrs_cli.output import ManifestPaths, SecretsFolder, console, load_routes, named_route, plain, table
 from dicomrs_scp.listening import interface_address
 from dicomrs_wire.dimse import VERIFICATION
 from dicomrs_wire.errors import AssociationError
 from dicomrs_wire.requestor import Requestor, Timeouts
 from dicomrs_wire.statuses import describe_status
+from dicomrs_wire.tls.ends import TlsClient, destination_tls, own_receiver_tls
 
 CALLING: Final = "DICOMRS_ECHO"
 _TIMEOUTS: Final = Timeouts(connect=5.0, association=10.0, network=10.0, response=10.0)
@@ -34,6 +36,7 @@ class Probe:
     port: int
     calling: str
     called: str
+    tls: TlsClient | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +55,13 @@ def echo(
     route: Annotated[
         str | None, typer.Option(metavar="NAME", help="Only this route; all of them otherwise.", show_default=False)
     ] = None,
+    secrets: SecretsFolder = None,
 ) -> None:
     """Send a C-ECHO to each destination and to the receiver of each route.
 
     Each is asked as it would be in earnest: a destination with the AE titles of the manifest, the receiver at the
     address that scanners use, under the first AE title that it allows. Where there is no answer, the reason says who
-    can mend it.
+    can mend it. A receiver with TLS is shown its own certificate, which it takes if its `ca.crt` vouches for that.
 
     ```
     dicomrs echo /etc/dicomrs --route hospital-a
@@ -71,8 +75,9 @@ def echo(
     """
     routes = load_routes(manifests)
     chosen = [named_route(routes, route)] if route is not None else routes
+    beside = Secrets.beside(manifests, secrets)
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        findings = list(pool.map(ask, [probe for one in chosen for probe in probes(one)]))
+        findings = list(pool.map(ask, [probe for one in chosen for probe in probes(one, beside)]))
     found = table("route", "asked", "AE title", "address", "ms", "answer", right=["ms"])
     for one in findings:
         to = one.probe
@@ -84,13 +89,15 @@ def echo(
         raise typer.Exit(Exit.FAILED)
 
 
-def probes(route: ClinicRoute) -> Iterator[Probe]:
+def probes(route: ClinicRoute, secrets: Secrets) -> Iterator[Probe]:
     """Whom to ask about a route: its receiver, then its destinations."""
     name, receiver = route.metadata.name, route.spec.receiver
     calling = next(iter(receiver.allow.calling_ae_titles), CALLING)
-    yield Probe(name, "receiver", receiver_host(receiver), receiver.port, calling, receiver.ae_title)
+    tls = own_receiver_tls(secrets, receiver)
+    yield Probe(name, "receiver", receiver_host(receiver), receiver.port, calling, receiver.ae_title, tls)
     for to in route.spec.destinations:
-        yield Probe(name, f"destination {to.name}", to.host, to.port, to.calling_ae_title, to.ae_title)
+        tls = destination_tls(secrets, to)
+        yield Probe(name, f"destination {to.name}", to.host, to.port, to.calling_ae_title, to.ae_title, tls)
 
 
 def receiver_host(receiver: Receiver) -> str:
@@ -124,5 +131,6 @@ def _echo(probe: Probe) -> int:
         called=probe.called,
         contexts=[_CONTEXT],
         timeouts=_TIMEOUTS,
+        tls=probe.tls,
     ) as association:
         return association.echo()

@@ -10,7 +10,7 @@ from dicomrs import log
 from dicomrs.exits import Exit
 from dicomrs.route import ManifestError, load_manifests
 from dicomrs.stopping import when_input_ends
-from dicomrs_cli.output import ManifestPaths
+from dicomrs_cli.output import ManifestPaths, SecretsFolder
 from dicomrs_cli.supervisor import Stop, Supervisor
 
 logger = log.get_logger()
@@ -19,6 +19,7 @@ logger = log.get_logger()
 def up(
     manifests: ManifestPaths,
     *,
+    secrets: SecretsFolder = None,
     watch_stdin: Annotated[
         bool, typer.Option("--watch-stdin", help="Stop at the end of standard input too: when the parent has died.")
     ] = False,
@@ -83,7 +84,6 @@ def up(
         signal.signal(signum, stop.request)
     if watch_stdin:
         when_input_ends(stop.request)
-    commands = {
-        name: [sys.executable, "-m", f"dicomrs_{name}", "--watch-stdin", "--", *paths] for name in ("scp", "scu")
-    }
+    options = ["--watch-stdin", *([f"--secrets={secrets}"] if secrets is not None else [])]
+    commands = {name: [sys.executable, "-m", f"dicomrs_{name}", *options, "--", *paths] for name in ("scp", "scu")}
     raise typer.Exit(Supervisor(commands).run(stop))

@@ -6,12 +6,13 @@ import threading
 from dicomrs.exits import Exit
 from dicomrs.program import run_service
 from dicomrs.route import Manifests
+from dicomrs.route.secrets import Secrets
 from dicomrs.spool.fs import FileSystem
 from dicomrs_scp.service import ScpService
 
 
-def _serve(fs: FileSystem, manifests: Manifests, stop: threading.Event) -> Exit:
-    return ScpService(fs, manifests).run(stop)
+def _serve(fs: FileSystem, manifests: Manifests, secrets: Secrets, stop: threading.Event) -> Exit:
+    return ScpService(fs, manifests, secrets).run(stop)
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ from dicomrs_wire.pdu import (
     split_pdata,
 )
 from dicomrs_wire.statuses import describe_status
-from dicomrs_wire.stream import PduReader, send
+from dicomrs_wire.stream import Connection, PduReader, send
 
 STALL_SECONDS: Final = 60.0  # within a message, for each
 _STRIDE: Final = 64 * 1024  # bytes of it, or its end: who sends a byte a second holds no association for days
@@ -120,7 +120,7 @@ class AcceptedAssociation:
 
     def __init__(
         self,
-        sock: socket.socket,
+        sock: Connection,
         inbox: Inbox,
         desk: Desk,
         origin: Origin,

@@ -15,19 +15,29 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from dicomrs.log import get_logger
-from dicomrs_wire.errors import ProtocolError
+from dicomrs_wire.errors import AssociationError, PeerClosed, ProtocolError, TlsFailed
 from dicomrs_wire.pdu import HEADER, PduType, pack_abort, parse_header
+from dicomrs_wire.stream import Connection
+from dicomrs_wire.tls.ends import HANDSHAKE, TlsServer
+from dicomrs_wire.tls.sentences import TLS_TO_PLAIN_PORT
 
 REQUEST_LIMIT: Final = 256 * 1024  # bytes of an A-ASSOCIATE-RQ; 128 contexts with 50 transfer syntaxes have 200 KB
 PENDING_LIMIT: Final = 256  # connections that have not said who they are; beyond it the longest silent one is dropped
 _BACKLOG: Final = 128
 _PROVIDER: Final = 2
 _UNRECOGNISED_PDU: Final = 1
-_TLS_HELLO: Final = 0x16
 
-Admit = Callable[[str, socket.socket, str, bytes], None]
+Admit = Callable[[str, Connection, str, bytes], None]
 Artim = Callable[[str], float]
 logger = get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class _Listening:
+    """What a listening socket is for."""
+
+    receiver: str
+    tls: TlsServer | None
 
 
 @dataclass(slots=True)
@@ -38,6 +48,9 @@ class _Pending:
     sock: socket.socket
     address: str
     deadline: float
+    tls: TlsServer | None
+    stream: Connection | None = None
+    """What the request is read from, once the connection has something to say."""
     data: bytearray = field(default_factory=bytearray)
     wanted: int = HEADER.size
 
@@ -72,11 +85,11 @@ class FrontDoor:
         """Whether the door's thread runs."""
         return self._thread.is_alive()
 
-    def add(self, receiver: str, listener: socket.socket) -> None:
-        """Serve a listening socket for a receiver."""
+    def add(self, receiver: str, listener: socket.socket, tls: TlsServer | None) -> None:
+        """Serve a listening socket for a receiver; tls: what its connections begin with, if they do."""
         listener.setblocking(False)
         with self._mutex:
-            self._selector.register(listener, selectors.EVENT_READ, receiver)
+            self._selector.register(listener, selectors.EVENT_READ, _Listening(receiver, tls))
         self._waker.send(b"\0")
 
     def remove(self, listener: socket.socket) -> None:
@@ -109,7 +122,7 @@ class FrontDoor:
                     logger.exception("connection not served")
             self._drop_silent()
 
-    def _serve(self, sock: socket.socket, data: "_Pending | str | None") -> None:
+    def _serve(self, sock: socket.socket, data: "_Pending | _Listening | None") -> None:
         if isinstance(data, _Pending):
             if sock in self._pending:  # it may have been dropped for the sake of one that came in the same moment
                 self._read(data)
@@ -118,69 +131,80 @@ class FrontDoor:
         else:
             self._accept(sock, data)
 
-    def _accept(self, listener: socket.socket, receiver: str) -> None:
+    def _accept(self, listener: socket.socket, of: "_Listening") -> None:
         try:
             sock, peer = listener.accept()
         except (BlockingIOError, InterruptedError, ConnectionAbortedError):
             return
         except OSError as error:
             # Out of descriptors or memory: what is pending times out or is admitted; the peer waits in the backlog.
-            logger.error("connection not accepted", receiver=receiver, reason=error.strerror)
+            logger.error("connection not accepted", receiver=of.receiver, reason=error.strerror)
             self._drop_oldest()
             time.sleep(0.05)
             return
         if len(self._pending) >= PENDING_LIMIT:
             self._drop_oldest()
         sock.setblocking(False)
-        pending = _Pending(receiver, sock, str(peer[0]), time.monotonic() + self._artim(receiver))
+        pending = _Pending(of.receiver, sock, str(peer[0]), time.monotonic() + self._artim(of.receiver), of.tls)
         self._pending[sock] = pending
         with self._mutex:
             self._selector.register(sock, selectors.EVENT_READ, pending)
 
     def _read(self, pending: _Pending) -> None:
         try:
-            # Never past the request: what follows belongs to the association.
-            data = pending.sock.recv(min(pending.wanted - len(pending.data), 1 << 16))
+            while self._take(pending):
+                pass
         except (BlockingIOError, InterruptedError):
-            return
-        except OSError:
-            data = b""
-        if not data:
+            pass
+        except (TlsFailed, ProtocolError) as error:
+            with contextlib.suppress(OSError, AssociationError):
+                (pending.stream or pending.sock).send(pack_abort(_PROVIDER, _UNRECOGNISED_PDU))
+            self._drop(pending, str(error), loudly=isinstance(error, TlsFailed))
+        except (OSError, PeerClosed):
             self._drop(pending, "closed before saying who it is")
-            return
+
+    def _take(self, pending: _Pending) -> bool:
+        """Take what has come of a request; whether more of it may be at hand.
+
+        Never past the request: what follows belongs to the association.
+        """
+        if pending.stream is None:
+            pending.stream = pending.sock if pending.tls is None else pending.tls.begin(pending.sock)
+        data = pending.stream.recv(min(pending.wanted - len(pending.data), 1 << 16))
+        if not data:
+            raise PeerClosed("the peer closed the connection")
         pending.data += data
         if len(pending.data) < pending.wanted:
-            return
+            return True
         if pending.wanted > HEADER.size:
-            self._hand_over(pending)
-            return
-        try:
-            pending.wanted += _request_length(pending.data)
-        except ProtocolError as error:
-            with contextlib.suppress(OSError):
-                pending.sock.send(pack_abort(_PROVIDER, _UNRECOGNISED_PDU))
-            self._drop(pending, str(error))
+            self._hand_over(pending, pending.stream)
+            return False
+        pending.wanted += _request_length(pending.data)
+        return True
 
-    def _hand_over(self, pending: _Pending) -> None:
+    def _hand_over(self, pending: _Pending, stream: Connection) -> None:
         self._forget(pending)
         pending.sock.setblocking(True)
         try:
-            self._admit(pending.receiver, pending.sock, pending.address, bytes(pending.data))
+            self._admit(pending.receiver, stream, pending.address, bytes(pending.data))
         except Exception:
             # Out of threads or memory: this connection is lost, the door stays open.
             logger.exception("association not started", receiver=pending.receiver, address=pending.address)
-            pending.sock.close()
+            stream.close()
 
     def _forget(self, pending: _Pending) -> None:
         del self._pending[pending.sock]
         with self._mutex:
             self._selector.unregister(pending.sock)
 
-    def _drop(self, pending: _Pending, reason: str) -> None:
+    def _drop(self, pending: _Pending, reason: str, *, loudly: bool = False) -> None:
         self._forget(pending)
-        pending.sock.close()
-        # Probes of monitoring systems come here many times a day: not at INFO.
-        logger.debug("connection dropped", receiver=pending.receiver, address=pending.address, reason=reason)
+        (pending.stream or pending.sock).close()
+        if loudly:
+            logger.warning("TLS failed", route=pending.receiver, address=pending.address, reason=reason)
+        else:
+            # Probes of monitoring systems come here many times a day: not at INFO.
+            logger.debug("connection dropped", receiver=pending.receiver, address=pending.address, reason=reason)
 
     def _drop_oldest(self) -> None:
         oldest = next(iter(self._pending.values()), None)
@@ -194,9 +218,9 @@ class FrontDoor:
 
 
 def _request_length(header: bytearray) -> int:
-    """Length of the A-ASSOCIATE-RQ's body; ProtocolError if the connection starts with anything else."""
-    if header[0] == _TLS_HELLO:
-        raise ProtocolError("it speaks TLS, this port does not")
+    """Length of the A-ASSOCIATE-RQ's body; ProtocolError or TlsFailed if the connection starts with something else."""
+    if header[0] == HANDSHAKE:
+        raise TlsFailed(TLS_TO_PLAIN_PORT)
     kind, length = parse_header(bytes(header))
     if kind is not PduType.ASSOCIATE_RQ:
         raise ProtocolError(f"it begins with {kind.name} instead of an association request")

@@ -9,7 +9,8 @@ from typing import Any, Final
 from dicomrs.dataset import is_storage
 from dicomrs.heartbeat import write_heartbeat
 from dicomrs.log import get_logger
-from dicomrs.route import ClinicRoute
+from dicomrs.route import ClinicRoute, Receiver
+from dicomrs.route.secrets import SecretError, Secrets
 from dicomrs.spool.fs import FileSystem
 from dicomrs.spool.inbox import Inbox
 from dicomrs.spool.layout import LOCKS
@@ -21,14 +22,15 @@ from dicomrs_scp.admission import Refusal
 from dicomrs_scp.association import AcceptedAssociation, Ending, Tally
 from dicomrs_scp.commitment import Desk
 from dicomrs_scp.frontdoor import FrontDoor
-from dicomrs_scp.listening import listen, place_of
+from dicomrs_scp.listening import ListenError, Trouble, listen, place_of
 from dicomrs_wire import negotiation
 from dicomrs_wire.association import decode_request, encode_reject
 from dicomrs_wire.commitment import COMMITMENT
 from dicomrs_wire.dimse import VERIFICATION
 from dicomrs_wire.errors import AssociationError, ProtocolError
 from dicomrs_wire.pdu import HEADER, pack_abort
-from dicomrs_wire.stream import send, tune
+from dicomrs_wire.stream import Connection, linger, send, tune
+from dicomrs_wire.tls.ends import TlsServer, receiver_tls
 
 _SEND_SECONDS: Final = 10.0
 
@@ -47,7 +49,7 @@ def wanted(abstract_syntax: str) -> bool:
 class RunningReceiver:
     """A root taken for this process; listening is a step of its own, which the service tries until it succeeds."""
 
-    def __init__(self, fs: FileSystem, route: ClinicRoute, door: FrontDoor) -> None:
+    def __init__(self, fs: FileSystem, route: ClinicRoute, door: FrontDoor, secrets: Secrets) -> None:
         """Prove the root, take it for this process, and be ready to listen.
 
         Raises:
@@ -57,6 +59,8 @@ class RunningReceiver:
         self.route = route
         self._fs = fs
         self._door = door
+        self._secrets = secrets
+        self._tls: TlsServer | None = None
         self._listeners: list[socket.socket] = []
         self._place: tuple[str, str, int] | None = None
         self._associations: set[AcceptedAssociation] = set()
@@ -91,13 +95,19 @@ class RunningReceiver:
             ListenError: with one line that says what to do.
         """
         self._place = place_of(self.route.spec.receiver)
-        self._listeners = listen(self.route.spec.receiver)
-        for sock in self._listeners:
-            self._door.add(self.route.metadata.name, sock)
         receiver = self.route.spec.receiver
+        self._tls = _tls_of(receiver, self._secrets)
+        self._listeners = listen(receiver)
+        for sock in self._listeners:
+            self._door.add(self.route.metadata.name, sock, self._tls)
         place = receiver.bind_address or receiver.interface
         logger.info(
-            "listening", route=self.route.metadata.name, place=place, port=receiver.port, ae_title=receiver.ae_title
+            "listening",
+            route=self.route.metadata.name,
+            place=place,
+            port=receiver.port,
+            ae_title=receiver.ae_title,
+            tls=receiver.tls is not None,
         )
 
     def follow_the_address(self) -> None:
@@ -117,10 +127,10 @@ class RunningReceiver:
         old, self.route = self.route.spec.receiver, route
         self.inbox.reserve = route.spec.storage.reserve.bytes_of
         new = route.spec.receiver
-        if (old.bind_address, old.interface, old.port) != (new.bind_address, new.interface, new.port):
+        if (old.bind_address, old.interface, old.port, old.tls) != (new.bind_address, new.interface, new.port, new.tls):
             self.stop_listening()
 
-    def admit(self, sock: socket.socket, address: str, request: bytes) -> None:
+    def admit(self, sock: Connection, address: str, request: bytes) -> None:
         """Start an association for a connection that has sent its request; never blocks."""
         with self._mutex:
             open_here = list(self._threads.values())
@@ -130,7 +140,7 @@ class RunningReceiver:
                 self._threads[thread] = address
         if refusal is not None:
             self._log_rejection(refusal, address=address)
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, AssociationError):
                 sock.send(encode_reject(*refusal.numbers))
             sock.close()
             return
@@ -141,7 +151,7 @@ class RunningReceiver:
                 self._threads.pop(thread, None)
             raise
 
-    def _run(self, sock: socket.socket, address: str, request: bytes) -> None:
+    def _run(self, sock: Connection, address: str, request: bytes) -> None:
         try:
             tune(sock)
             self._associate(sock, address, request)
@@ -154,7 +164,7 @@ class RunningReceiver:
             with self._mutex:
                 self._threads.pop(threading.current_thread(), None)
 
-    def _associate(self, sock: socket.socket, address: str, data: bytes) -> None:
+    def _associate(self, sock: Connection, address: str, data: bytes) -> None:
         try:
             request = decode_request(data[HEADER.size :])
         except ProtocolError:
@@ -191,11 +201,11 @@ class RunningReceiver:
     def _log_rejection(self, refusal: Refusal, **who: str) -> None:
         logger.warning("association rejected", route=self.route.metadata.name, **who, reason=refusal.why)
 
-    def _serve(self, association: AcceptedAssociation, origin: Origin, sock: socket.socket) -> None:
+    def _serve(self, association: AcceptedAssociation, origin: Origin, sock: Connection) -> None:
         started = time.monotonic()
         ending, detail = association.serve()
         if ending in (Ending.PROTOCOL, Ending.STOPPED):
-            _linger(sock)
+            linger(sock)
         tally = association.tally
         with self._mutex:
             self._total.add(tally)
@@ -214,6 +224,8 @@ class RunningReceiver:
 
     def beat(self, trouble: str) -> None:
         """Write the service's status file for this root."""
+        if not trouble and self._tls is not None:
+            trouble = self._tls.credentials.trouble
         trouble = trouble or self._closed()  # asks the volume, which may hang: not while holding the mutex
         with self._mutex:
             figures: dict[str, Any] = {
@@ -240,11 +252,12 @@ class RunningReceiver:
         self._fs.close(self._lock)
 
 
-def _linger(sock: socket.socket) -> None:
-    """Let the peer read our A-ABORT: to close over unread bytes would reset the connection and take it back."""
-    with contextlib.suppress(OSError):
-        sock.shutdown(socket.SHUT_WR)
-        sock.settimeout(0.5)
-        for _ in range(64):
-            if not sock.recv(1 << 16):
-                return
+def _tls_of(receiver: Receiver, secrets: Secrets) -> TlsServer | None:
+    """What the receiver's connections are answered with; ListenError if its certificates cannot be used."""
+    tls = receiver_tls(secrets, receiver)
+    if tls is not None:
+        try:
+            tls.credentials.context()
+        except SecretError as error:
+            raise ListenError(Trouble.OTHER, f"spec.receiver.tls: {error}") from error
+    return tls

@@ -1,6 +1,5 @@
 """The receiving service: keeps the receivers that the manifests ask for, through reloads and trouble."""
 
-import socket
 import threading
 import time
 from collections.abc import Iterable
@@ -10,11 +9,13 @@ from dicomrs.exits import Exit
 from dicomrs.log import get_logger
 from dicomrs.program import changed_routes
 from dicomrs.route import ClinicRoute, Manifests
+from dicomrs.route.secrets import Secrets
 from dicomrs.spool.fs import FileSystem
 from dicomrs.spool.proof import VolumeError
 from dicomrs_scp.frontdoor import FrontDoor
 from dicomrs_scp.listening import ListenError, Trouble
 from dicomrs_scp.receiver import BusyError, RunningReceiver
+from dicomrs_wire.stream import Connection
 
 STOP_SECONDS: Final = 30.0  # for the objects in hand; then what is left is cut off, never acknowledged
 _BEAT_SECONDS: Final = 1.0
@@ -28,9 +29,10 @@ logger = get_logger()
 class ScpService:
     """Call run() in the main thread; it returns the exit code."""
 
-    def __init__(self, fs: FileSystem, manifests: Manifests) -> None:
+    def __init__(self, fs: FileSystem, manifests: Manifests, secrets: Secrets) -> None:
         self._fs = fs
         self._manifests = manifests
+        self._secrets = secrets
         self._running: dict[str, RunningReceiver] = {}
         self._trouble: dict[str, str] = {}
         self._hopeless: dict[str, Exit] = {}
@@ -62,7 +64,7 @@ class ScpService:
             self._stop()
         return Exit.OK
 
-    def _admit(self, receiver: str, sock: socket.socket, address: str, request: bytes) -> None:
+    def _admit(self, receiver: str, sock: Connection, address: str, request: bytes) -> None:
         running = self._running.get(receiver)
         if running is None:
             sock.close()
@@ -93,7 +95,7 @@ class ScpService:
             running = self._running.get(name)
             try:
                 if running is None:
-                    running = self._running[name] = RunningReceiver(self._fs, route, self._door)
+                    running = self._running[name] = RunningReceiver(self._fs, route, self._door, self._secrets)
                 running.follow_the_address()
                 if not running.listening:
                     running.listen()

@@ -10,6 +10,7 @@ from typing import Any, Final
 from dicomrs.heartbeat import write_heartbeat
 from dicomrs.log import get_logger
 from dicomrs.route import ClinicRoute
+from dicomrs.route.secrets import Secrets
 from dicomrs.spool import control
 from dicomrs.spool.fs import FileSystem
 from dicomrs.spool.layout import LOCKS
@@ -21,6 +22,7 @@ from dicomrs_scu.persons import Persons
 from dicomrs_scu.queue import DestinationQueue
 from dicomrs_scu.retention import retire_old
 from dicomrs_scu.sender import Sender
+from dicomrs_wire.tls.ends import destination_tls
 
 HINT_SECONDS: Final = 0.025
 BEAT_SECONDS: Final = 1.0
@@ -45,13 +47,14 @@ class _Chore:
 class RunningRoute(threading.Thread):
     """Start it; stop() and join() it. A route that changes is stopped and started anew: all it knows is on disk."""
 
-    def __init__(self, fs: FileSystem, route: ClinicRoute) -> None:
+    def __init__(self, fs: FileSystem, route: ClinicRoute, secrets: Secrets) -> None:
         super().__init__(name=f"route-{route.metadata.name}", daemon=True)
         self.route = route
         self._fs = fs
         self._root = route.spec.storage.root
         self._stopping = threading.Event()
         self._queues = {to.name: DestinationQueue(to.park, time.monotonic) for to in route.spec.destinations}
+        self._tls = {to.name: destination_tls(secrets, to) for to in route.spec.destinations}
         self._backlog = Backlog(Outbox(fs, self._root), route, self._queues)
         self._senders: list[Sender] = []
         self.trouble: VolumeError | None = None
@@ -129,7 +132,7 @@ class RunningRoute(threading.Thread):
             return
         for to in self.route.spec.destinations:
             for index in range(to.associations):
-                sender = Sender(self._backlog, to, self._queues[to.name], index)
+                sender = Sender(self._backlog, to, self._queues[to.name], index, self._tls[to.name])
                 sender.start()
                 self._senders.append(sender)
 
@@ -196,5 +199,7 @@ class RunningRoute(threading.Thread):
         destinations: dict[str, Any] = {}
         for name, queue in self._queues.items():
             destinations[name] = {**asdict(queue.figures()), "suspended": self.route.spec.suspend}
+            if (tls := self._tls[name]) is not None and (refused := tls.credentials.trouble):
+                destinations[name]["trouble"] = f"tls: {refused}"
         figures = {"route": self.route.metadata.name, "destinations": destinations}
         write_heartbeat(self._root, "scu", figures)

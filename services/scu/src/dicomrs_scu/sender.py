@@ -35,6 +35,7 @@ from dicomrs_wire.errors import (
 )
 from dicomrs_wire.requestor import Requestor, StoreReply
 from dicomrs_wire.statuses import describe_status
+from dicomrs_wire.tls.ends import TlsClient
 
 LINGER_SECONDS: Final = 1.0  # an association stays open so long for what arrives next
 OBJECTS_PER_SENDER: Final = 4
@@ -100,12 +101,20 @@ def send_object(
 class Sender(threading.Thread):
     """Start it; stop() has it finish the object in hand."""
 
-    def __init__(self, backlog: Backlog, destination: Destination, queue: DestinationQueue, index: int) -> None:
+    def __init__(
+        self,
+        backlog: Backlog,
+        destination: Destination,
+        queue: DestinationQueue,
+        index: int,
+        tls: TlsClient | None = None,
+    ) -> None:
         """index: from 0 among the destination's senders; later ones step in only when there is more to do."""
         super().__init__(name=f"sender-{destination.name}", daemon=True)
         self._backlog = backlog
         self._destination = destination
         self._queue = queue
+        self._tls = tls
         self._skip = index * OBJECTS_PER_SENDER
         self._most_contexts = MAX_CONTEXTS
         self._stopping = threading.Event()
@@ -168,7 +177,7 @@ class Sender(threading.Thread):
         to = self._destination
         try:
             association = Requestor.connect(
-                to.host, to.port, calling=to.calling_ae_title, called=to.ae_title, contexts=pairs
+                to.host, to.port, calling=to.calling_ae_title, called=to.ae_title, contexts=pairs, tls=self._tls
             )
         except (Aborted, PeerClosed, ProtocolError) as error:
             self._most_contexts = max(1, len(pairs) // 2)

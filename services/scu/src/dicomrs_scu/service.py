@@ -9,6 +9,7 @@ from dicomrs.exits import Exit
 from dicomrs.log import get_logger
 from dicomrs.program import changed_routes
 from dicomrs.route import ClinicRoute, Manifests
+from dicomrs.route.secrets import Secrets
 from dicomrs.spool.fs import FileSystem
 from dicomrs_scu.running import RunningRoute
 
@@ -21,9 +22,10 @@ logger = get_logger()
 class ScuService:
     """Call run() in the main thread; it returns the exit code."""
 
-    def __init__(self, fs: FileSystem, manifests: Manifests) -> None:
+    def __init__(self, fs: FileSystem, manifests: Manifests, secrets: Secrets) -> None:
         self._fs = fs
         self._manifests = manifests
+        self._secrets = secrets
         self._running: dict[str, RunningRoute] = {}
         self._draining: list[RunningRoute] = []
 
@@ -72,7 +74,7 @@ class ScuService:
         for name, route in wanted.items():
             if name not in self._running:
                 # It waits for the root's lock until the route it replaces has let go.
-                self._running[name] = RunningRoute(self._fs, route)
+                self._running[name] = RunningRoute(self._fs, route, self._secrets)
                 self._running[name].start()
 
     def _let_go_of_drained(self) -> None:
