@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from dicomrs import audit
 from dicomrs.spool import folders, fs, inbox, outbox, outlook, part, placing, proof, receipts, workspace
+from dicomrs_scu import actions
 from support.mutation import changed
 from support.sim_explore import explore
 from support.sim_promises import BrokenPromiseError
@@ -50,12 +52,18 @@ RETIRED = "a study folder is removed while an object comes"
 NAME_AGAIN = "a study folder's name is used again"
 SWEPT = "a receiver starts while another receives"
 STARTS = "two processes start at once"
+RELEASED = "a person releases what was quarantined"
+RELEASED_AGAIN = "a person releases what was quarantined, and it comes again with its pixels"
+HELD = "a person holds a study while it comes"
+HELD_DISCARDED = "a person discards what is held"
+RESENT = "a person has it sent again"
 
 LOST = "would not survive a power cut"
 NOT_WHOLE = "a study folder in the root is not whole"
 NO_RECEIPT = "leaves the disk without durable receipts"
 WRONG_LAST = "something newer was acknowledged"
 FAILED = "Error: "
+NO_RECORD = "leaves the quarantine without a record"
 
 MAKE_IN_PLACE = """\
     names = _candidates(study_folder_name(received, "7", "N"))
@@ -321,6 +329,70 @@ RULES = (
         ("if newest:", "if False:"),
         seen_in=WHILE_LOOKING,
         says=WRONG_LAST,
+    ),
+    # Persons
+    rule(
+        "what is released from quarantine is on record before it leaves",
+        actions.Actions._release_quarantined,
+        ("self._note_aside(Kind.RELEASED, one, request)", "pass"),
+        seen_in=RELEASED,
+        says=NO_RECORD,
+    ),
+    rule(
+        "the record is durable before it is believed",
+        actions.Actions._release_quarantined,
+        ("self._backlog.look(folder)", "pass"),
+        seen_in=RELEASED_AGAIN,
+        says=NO_RECORD,
+    ),
+    rule(
+        "it is in its study before that",
+        actions.Actions._release_quarantined,
+        ("let_back(fs, root, one)", "pass"),
+        seen_in=RELEASED,
+        says=LOST,
+    ),
+    rule(
+        "what was let back is not joined in quarantine",
+        inbox.Inbox._quarantine,
+        ("kept is not None and all(", "kept is not None or all("),
+        seen_in=RELEASED,
+        says=LOST,
+    ),
+    rule(
+        "a hold is of what is still to come, too",
+        receipts.History.standing,
+        (' or self.last("", destination) or self.last("", EVERYWHERE)', ""),
+        seen_in=HELD,
+        says="is held",
+    ),
+    rule(
+        "what is discarded is complete",
+        outlook.outlook,
+        ("if ledger.discarded(arrival):", "if False:"),
+        seen_in=HELD_DISCARDED,
+        says="was discarded",
+    ),
+    rule(
+        "what was discarded is not joined",
+        inbox.Inbox._waits,
+        (", Kind.DISCARDED)", ")"),
+        seen_in=HELD_DISCARDED,
+        says=LOST,
+    ),
+    rule(
+        "what is sent again is to be confirmed again",
+        receipts.History._apply,
+        (" or event.kind is Kind.RESENT", ""),
+        seen_in=RESENT,
+        says=NO_RECEIPT,
+    ),
+    rule(
+        "what a person does is on record, durable, before it is done",
+        audit.AuditLog._append,
+        ("self._fs.fsync(fd)", "pass"),
+        seen_in=HELD,
+        says="is not on record",
     ),
     # Retention
     rule(

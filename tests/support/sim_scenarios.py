@@ -66,6 +66,36 @@ SCENARIOS = {
             after=("R1 a3x", "R2 b2x"),
             as_written=True,
         ),
+        Scenario(
+            "a person releases what was quarantined",
+            before=("R1 a1!", "rules change"),
+            race=("scu releases", "R2 a2x"),
+            after=("scu", "R1 a1!"),
+        ),
+        Scenario(
+            "a person releases what was quarantined, and it comes again with its pixels",
+            before=("R1 a1!", "rules change"),
+            race=("scu releases", "R2 a1x"),
+        ),
+        Scenario("a person discards what was refused", before=(A1, "refuse A", "scu"), race=("scu discards", "R2 a1x")),
+        Scenario("a person discards what is held", before=(A1, "scu holds"), race=("scu discards", "R2 a1x")),
+        Scenario("a person discards what has no pixels", before=("R1 a1!",), race=("scu discards", "R2 a1!")),
+        Scenario(
+            "a person holds a study while it comes",
+            before=(A1,),
+            race=("scu holds", "R2 a2x"),
+            after=("scu", "R1 a3x", "scu", "scu discards"),
+        ),
+        Scenario(
+            "a person releases a held study", before=(A1, "scu holds"), race=("scu releases", "R2 a2x"), after=("scu",)
+        ),
+        Scenario(
+            "a person has it sent again",
+            before=(A1, "refuse B", "scu", "accept"),
+            race=("scu resends A", "R2 a1y"),
+            after=("scu",),
+            route=("A", "B"),
+        ),
         Scenario("a receiver starts while another receives", before=("kill R2",), race=("start R2", A1)),
         Scenario("two processes start at once", before=("kill R1", "kill R2"), race=("start R1", "start R2")),
     )

@@ -5,10 +5,11 @@ finished.
 """
 
 import hashlib
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from types import SimpleNamespace, TracebackType
@@ -16,6 +17,9 @@ from typing import Self
 from unittest.mock import patch
 
 from dicomrs.dataset import Header, Pixels
+from dicomrs.route import Park
+from dicomrs.spool.aside import Aside, objection
+from dicomrs.spool.control import Discard, Hold, Release, Request, Resend, What
 from dicomrs.spool.fs import READ, FileSystem
 from dicomrs.spool.inbox import Inbox, Outcome
 from dicomrs.spool.outbox import Outbox, Stored
@@ -24,6 +28,9 @@ from dicomrs.spool.part import Origin, RefusedError
 from dicomrs.spool.proof import VolumeError, prepare_root
 from dicomrs.spool.receipts import Event, Kind, Ledger
 from dicomrs.spool.record import NotOursError
+from dicomrs_scu.backlog import Backlog
+from dicomrs_scu.persons import Persons
+from dicomrs_scu.queue import DestinationQueue
 from support import sim_promises as promises
 from support.sim_disk import Choose, Disk, SimFileSystem
 from support.sim_schedule import FOREVER, Actor, Process, Scheduler
@@ -32,7 +39,7 @@ ROOT = "/spool"
 RECEIVERS = ("R1", "R2")
 SCU = "scu"
 GROUP = 2  # receipts that become durable together
-CT_IMAGE, EXPLICIT_LITTLE = "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.1.2.1"
+CT_IMAGE, EXPLICIT_LITTLE = "1.2.840.10008.5.1.4.1.1.2", promises.EXPLICIT_LITTLE
 SCANNER = Origin("CT1", "DICOMRS", "192.0.2.1")
 NOON = datetime(2026, 1, 22, 12, tzinfo=UTC)  # it is always noon: names of folders collide where they can
 
@@ -91,6 +98,10 @@ class World:
         self.targets: dict[str, list[Delivery]] = {}
         self.receptions: list[Reception] = []
         self.left: set[str] = set()  # arrivals that were removed, with their receipts durable
+        self.persons = False  # whether any has asked for anything
+        self.held: set[str] = set()  # studies of which a person was told that nothing more is sent
+        self.lenient = False  # whether the check for pixels has been mended: all that is in quarantine passes it
+        self._asked = 0
         self._processes: dict[str, Process] = {}
         self._inboxes: dict[str, Inbox] = {}
         self._outbox: Outbox | None = None
@@ -108,6 +119,10 @@ class World:
         self._patches.enter_context(patch("dicomrs.spool.inbox.datetime", SimpleNamespace(now=lambda: NOON)))
         for module in ("folders", "hints"):
             self._patches.enter_context(patch(f"dicomrs.spool.{module}.threading", self.scheduler.threading()))
+        silent = SimpleNamespace(**dict.fromkeys(("info", "warning", "error"), lambda *_, **__: None))
+        for module in ("backlog", "persons"):
+            self._patches.enter_context(patch(f"dicomrs_scu.{module}.logger", silent))
+        self._patches.enter_context(patch("dicomrs_scu.actions.objection", self._objection))
         return self
 
     def __exit__(
@@ -215,7 +230,7 @@ class World:
         for destination in view.parked:
             behind.add((stored.head.sop_instance, destination))
             if destination not in self.refusing:
-                yield stored.event(Kind.RELEASED, destination, who="a person")
+                yield stored.event(Kind.RELEASED, destination, who="somebody")
         for destination in view.waiting:
             if (stored.head.sop_instance, destination) in behind:
                 continue
@@ -238,6 +253,55 @@ class World:
         self._idle &= not (events or done)
         for stored in done:
             outbox.remove(stored)
+
+    def ask(self, what: str, destination: str = "") -> Actor:
+        """A person asks the scu to hold, release, discard or resend all that can be, and gets an answer."""
+        self.persons = True
+        if what == "releases":
+            self.held = set()
+        work = partial(self._ask, what, destination)
+        return self.scheduler.spawn(f"scu {what}", self._processes[SCU], work)
+
+    def _ask(self, what: str, destination: str) -> None:
+        self.scheduler.wait(lambda: self._outbox is not None)
+        outbox = self._outbox
+        assert outbox is not None
+        backlog = Backlog(
+            outbox, self._as_route(), {name: DestinationQueue(Park(), time.monotonic) for name in self.route}
+        )
+        self._ledgers = {}
+        studies = set()
+        for folder in outbox.folders():
+            answer = Persons(backlog).handle(self._request(what, folder, destination))
+            assert not answer.failed or destination not in ("", *self.route), answer.failed
+            study = outbox.study(folder)
+            studies |= {study.study} if study else set()
+        if what == "holds":
+            self.held |= studies
+
+    def _request(self, what: str, folder: str, destination: str) -> Request:
+        self._asked += 1
+        about = {"who": promises.PERSON, "why": f"wish {self._asked}.", "folder": folder}
+        match what:
+            case "holds":
+                return Hold(**about)
+            case "releases":
+                return Release(**about)
+            case "discards":
+                return Discard(**about, what=tuple(What))
+            case "resends":
+                return Resend(**about, destination=destination)
+        raise ValueError(what)
+
+    def _as_route(self) -> SimpleNamespace:
+        destinations = [SimpleNamespace(name=name, match=[]) for name in self.route]
+        storage = SimpleNamespace(on_conflict="Forward")
+        return SimpleNamespace(spec=SimpleNamespace(storage=storage, destinations=destinations))
+
+    def _objection(self, fs: FileSystem, root: str, one: Aside) -> str:
+        look = partial(examine, fs)
+        mended = lambda *place: replace(look(*place), pixels=Pixels("PixelData", 2, 2))  # noqa: E731
+        return objection(fs, root, one, mended if self.lenient else look)
 
     def kill(self, name: str) -> None:
         """SIGKILL."""
@@ -301,6 +365,9 @@ class World:
         self.refusing = set()
         self.start_missing()
         self.finish()
+        if self.persons:
+            self.ask("releases")
+            self.finish()
         for _ in range(30):
             self.deliver()
             self.finish()
@@ -310,6 +377,7 @@ class World:
             raise promises.BrokenPromiseError("the scu never comes to rest")
         promises.check_durable(self)
         promises.check_delivered(self)
+        promises.check_record(self)
 
     def _before_call(self, call: str, path: str) -> None:
         acknowledged = sum(reception.acknowledged for reception in self.receptions)

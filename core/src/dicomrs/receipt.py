@@ -191,7 +191,7 @@ class _Reader:
     def _named(self, stored: Stored) -> tuple[str, ...]:
         if self._route is not None:
             return destinations_for(self._route, stored.facts)
-        return self._told(stored.arrival) or _names(self._events)
+        return self._told(stored.arrival) or self._history.destinations()
 
     def _told(self, arrival: str) -> tuple[str, ...]:
         """The destinations that the route named when one of them last confirmed an arrival."""
@@ -260,10 +260,6 @@ class _Reader:
         last = self._history.last(event.arrival, event.destination)
         stands = last is not None and last.kind is Kind.DELIVERED
         return Delivery(event.destination, event.at, event.status, event.association, event.why, stands)
-
-
-def _names(events: Sequence[Event]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(event.destination for event in events if event.destination))
 
 
 def _made_good(objects: Sequence[ObjectReceipt]) -> list[ObjectReceipt]:

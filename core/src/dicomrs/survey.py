@@ -250,7 +250,7 @@ def _study(outbox: Outbox, route: ClinicRoute | None, folder: str, quarantined: 
 def _named(route: ClinicRoute | None, stored: Stored, history: History) -> tuple[str, ...]:
     """The destinations that an object is for, as far as they are known."""
     if route is None:
-        return tuple(dict.fromkeys(destination for destination, _ in history.counts() if destination))
+        return history.destinations()
     return destinations_for(route, stored.facts)
 
 

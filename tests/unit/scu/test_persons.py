@@ -109,6 +109,19 @@ def test_a_hold_for_one_destination_leaves_the_other_alone(spool):
     assert len(desk.view.waiting()) == 3, "b lacks them still"
 
 
+def test_a_hold_is_for_a_destination_that_the_route_names_later_too(spool):
+    arrivals = three(spool)
+    Desk(spool.root).ask(Hold(**ANA, folder=arrivals[0].folder))
+    desk = Desk(spool.root, "a", "b")
+    assert desk.waiting("b") == 0
+    assert desk.ask(Release(**ANA, folder=arrivals[0].folder, destination="b")) == Answer(3)
+    assert (desk.waiting("a"), desk.waiting("b")) == (0, 3)
+    assert desk.ask(Hold(**ANA, folder=arrivals[0].folder)) == Answer(3)
+    assert Desk(spool.root, "a", "b", "c").ask(Release(**ANA)) == Answer(3)
+    again = Desk(spool.root, "a", "b", "c")
+    assert [again.waiting(name) for name in "abc"] == [3, 3, 3]
+
+
 def test_one_object_of_a_study_can_be_held(spool):
     objects = series(2)
     arrivals = spool.receive(*objects)

@@ -29,8 +29,8 @@ def hold(
     """Send nothing more of a study until it is released.
 
     What waits is not sent, and neither is what is still to come of the study: receiving goes on. An object that is
-    being sent at this moment is finished. With `--object` only what is here of that SOP Instance UID is held. A hold is
-    for the destinations that the route has now.
+    being sent at this moment is finished. Without `--destination` it is held for all destinations, also for one that
+    the route gets later. With `--object` only what is here of that SOP Instance UID is held.
 
     Your user name and the reason are written to the study's receipts and to the audit log. `dicomrs release` ends it.
 

@@ -199,7 +199,11 @@ class Inbox:
         folder = make_folder(self.fs, parent, study)
 
         def is_repeat(name: str) -> bool:
-            return same_dataset(self.fs, part.fd, f"{folder}/{name}") is not None
+            kept = same_dataset(self.fs, part.fd, f"{folder}/{name}")
+            # What a person has released or discarded is about to go: only a crash can have left its name here.
+            return kept is not None and all(
+                event.arrival != kept.record.arrival for event in read_events(self.fs, f"{self.root}/{study}")
+            )
 
         name, number, _ = place(self.fs, part.path, folder, stem, is_repeat)
         note = {
@@ -219,9 +223,11 @@ class Inbox:
         """Put the reason beside an object if it has none: whoever placed it may have died before doing so."""
         if not self.fs.exists(path):
             put_file(self.fs, draft, note)
-            with suppress(FileExistsError):
-                self.fs.link(draft, path)
-            self.fs.unlink(draft)
+            try:
+                with suppress(FileExistsError):
+                    self.fs.link(draft, path)
+            finally:  # a person may have discarded the object, and the folder with it: then all of this is done again
+                self.fs.unlink(draft)
 
 
 def _check_identity(part: Part, header: Header) -> None:

@@ -38,8 +38,7 @@ def outlook(arrival: str, named: Iterable[str], ledger: History) -> Outlook:
     parked: dict[str, Event] = {}
     held: dict[str, Event] = {}
     for destination in named:
-        # An arrival of which nothing has been said stands as its whole study does.
-        event = ledger.last(arrival, destination) or ledger.last("", destination)
+        event = ledger.standing(arrival, destination)
         if event is None or event.kind in (Kind.RELEASED, Kind.RESENT):
             waiting.append(destination)
         elif event.kind is Kind.DELIVERED:

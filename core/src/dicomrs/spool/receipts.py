@@ -13,6 +13,9 @@ from enum import StrEnum
 from dicomrs.spool.fs import APPEND, READ, FileSystem, sync_folder, write_all
 from dicomrs.spool.layout import RECEIPTS
 
+EVERYWHERE = "*"
+"""In place of a destination: at every one, also at those that the route names only later."""
+
 
 class Kind(StrEnum):
     """What happened to an arrival at a destination."""
@@ -30,10 +33,11 @@ class Kind(StrEnum):
 class Event:
     """One line.
 
-    arrival: "" where the event is about the whole study, with all that is still to come: held, and released again;
-    destination: "" where it is about all of them; at: local time with offset, ISO 8601; status: the DIMSE status as
-    four hex digits, if there was an answer; who, why: of a person's action or of ours; received, calling: of the
-    arrival, as its record has them; named: the destinations that the route named for it then, with commas.
+    arrival: "" where the event is about the whole study, with all that is still to come (held, and released again);
+    destination: EVERYWHERE for those to come too, "" where it is about the object itself (damaged, discarded, released
+    from quarantine); at: local time with offset, ISO 8601; status: the DIMSE status as four hex digits, if there was an
+    answer; who, why: of a person's action or of ours; received, calling: of the arrival, as its record has them; named:
+    the destinations that the route named for it then, with commas.
     """
 
     at: str
@@ -103,6 +107,8 @@ class History:
 
     def _apply(self, events: Iterable[Event]) -> None:
         for event in events:
+            if not event.arrival and event.destination:
+                self._apply_to_study(event)
             states = self._state.setdefault(event.arrival, {})
             known = states.get(event.destination)
             # A delivery stands, whatever was written after it, until a person wants another.
@@ -115,9 +121,28 @@ class History:
                 self._delivered.add(event.arrival)
                 self._digests[event.uid] = (event.arrival, event.digest)
 
+    def _apply_to_study(self, event: Event) -> None:
+        """It overcomes what was said before of the study, and of single objects that wait."""
+        for states in self._state.values():
+            for destination, before in states.items():
+                waits = before.kind in (Kind.RELEASED, Kind.RESENT) or not before.arrival
+                if destination and event.destination in (destination, EVERYWHERE) and waits:
+                    states[destination] = event
+
     def last(self, arrival: str, destination: str) -> Event | None:
-        """The event that says how an arrival stands at a destination; None: nothing yet, it waits."""
+        """The last event of an arrival at a destination; None: there is none, and it stands as its study does."""
         return self._state.get(arrival, {}).get(destination)
+
+    def standing(self, arrival: str, destination: str) -> Event | None:
+        """The event that says how an arrival stands at a destination; None: it waits."""
+        return self.last(arrival, destination) or self.last("", destination) or self.last("", EVERYWHERE)
+
+    def is_held(self, destination: str) -> bool:
+        """Whether the study is held as a whole at a destination; EVERYWHERE: at any."""
+        if destination == EVERYWHERE:
+            return any(event.kind is Kind.HELD for at, event in self._state.get("", {}).items() if at)
+        event = self.last("", destination) or self.last("", EVERYWHERE)
+        return event is not None and event.kind is Kind.HELD
 
     def discarded(self, arrival: str) -> bool:
         """Whether a person has discarded an arrival."""
@@ -132,6 +157,10 @@ class History:
         """The digest last delivered anywhere under a SOP Instance UID, not counting an arrival; "" if none was."""
         arrival, digest = self._digests.get(uid, ("", ""))
         return "" if arrival == but else digest
+
+    def destinations(self) -> tuple[str, ...]:
+        """Names of the destinations that events are about."""
+        return tuple(dict.fromkeys(name for name, _ in self._counts if name not in ("", EVERYWHERE)))
 
     def counts(self) -> Counter[tuple[str, Kind]]:
         """How many events of each kind there were at each destination."""

@@ -1,7 +1,7 @@
 """What can be done for a person to the objects of a study: release, hold, resend, discard. All raise OSError."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
@@ -10,7 +10,7 @@ from dicomrs.spool.control import Discard, Hold, Release, Request, Resend, What
 from dicomrs.spool.layout import DAMAGED, QUARANTINE, file_stem, parse_object_name
 from dicomrs.spool.outbox import Stored
 from dicomrs.spool.outlook import Outlook, outlook
-from dicomrs.spool.receipts import Event, Kind, Ledger, event_now, read_events
+from dicomrs.spool.receipts import EVERYWHERE, Event, Kind, Ledger, event_now, read_events
 from dicomrs.spool.record import NotOursError
 from dicomrs_scu.backlog import Backlog, OpenStudy
 from dicomrs_scu.waiting import Waiting
@@ -54,18 +54,16 @@ class Actions:
                 self._release_quarantined(folder, request)
             study = self._backlog.look(folder)
             if study is not None:
-                self._change(
-                    study,
-                    request,
-                    Kind.RELEASED,
-                    lambda view: (*view.parked, *view.held),
-                    lambda ledger: [name for name in self._backlog.queues if _is_held(ledger, name)],
-                )
+                self._change(study, request, Kind.RELEASED, lambda view: {**view.parked, **view.held})
 
     def _release_quarantined(self, folder: str, request: Release) -> None:
         """What passes now arrives in its study; when that is durable and on record, it leaves the quarantine."""
         fs, root = self._outbox.fs, self._outbox.root
-        for one in find_aside(fs, root, QUARANTINE, folder):
+        self._backlog.look(folder)  # makes its receipts durable, which are to be believed here
+        quarantined = find_aside(fs, root, QUARANTINE, folder)
+        told = {(event.arrival, event.kind) for event in read_events(fs, f"{root}/{folder}")} if quarantined else set()
+        known = {arrival for arrival, _ in told}
+        for one in quarantined:
             if request.instance not in ("", one.uid):
                 continue
             self._breathe()
@@ -73,28 +71,21 @@ class Actions:
                 if reason := objection(fs, root, one):
                     self._result.reasons[f"it stays in quarantine: {reason}"] += 1
                     continue
-                if not self._was_let_back(one):
+                # Of what has events only the name here is left, by a crash: it was let back or discarded before.
+                if one.arrival not in known:
                     let_back(fs, root, one)
+                if not told & {(one.arrival, Kind.RELEASED), (one.arrival, Kind.DISCARDED)}:
                     self._note_aside(Kind.RELEASED, one, request)
                 remove_aside(fs, root, one)
             except FileNotFoundError:
                 continue  # a person was faster
             self._result.objects += 1
 
-    def _was_let_back(self, one: Aside) -> bool:
-        """Whether an earlier release came as far as its record, and only the name in quarantine is left of it."""
-        return any(
-            event.kind is Kind.RELEASED and (event.arrival, event.destination) == (one.arrival, "")
-            for event in read_events(self._outbox.fs, f"{self._outbox.root}/{one.folder}")
-        )
-
     def hold(self, request: Hold) -> None:
         """Send nothing more of a study, nor what is still to come of it, until it is released."""
         study = self._backlog.look(request.folder)
         if study is not None:
-            in_flight = self._change(
-                study, request, Kind.HELD, lambda view: view.waiting, lambda _: list(self._backlog.queues)
-            )
+            in_flight = self._change(study, request, Kind.HELD, lambda view: dict.fromkeys(view.waiting))
             if in_flight:
                 self._result.reasons["it is being sent at this moment, which is finished"] = in_flight
 
@@ -112,13 +103,7 @@ class Actions:
         gone = self._gone(request, {waiting.arrival for waiting in study.present.values()})
         if gone:
             self._result.reasons[_GONE] = gone
-        self._change(
-            study,
-            request,
-            Kind.RESENT,
-            lambda view: [name for name in (*view.delivered, *view.parked) if name == to],
-            lambda _: [],
-        )
+        self._change(study, request, Kind.RESENT, lambda view: dict.fromkeys((*view.delivered, *view.parked)))
 
     def _gone(self, request: Request, present: set[str]) -> int:
         events = read_events(self._outbox.fs, f"{self._outbox.root}/{request.folder}")
@@ -165,30 +150,29 @@ class Actions:
             self._result.objects += 1
 
     def _change(
-        self,
-        study: OpenStudy,
-        request: Request,
-        kind: Kind,
-        pick: Callable[[Outlook], Iterable[str]],
-        whole: Callable[[Ledger], list[str]],
+        self, study: OpenStudy, request: Request, kind: Kind, pick: Callable[[Outlook], Mapping[str, Event | None]]
     ) -> int:
         """Write one kind of event and bring the queues in line; how many objects were being sent meanwhile.
 
-        pick: the destinations at which it is about an object; whole: those at which it is about the whole study, unless
-        a single object was asked for.
+        pick: the destinations at which it concerns an object, with the event that is to be overcome.
         """
         chosen = self._chosen(study, request)
         changed: list[Waiting] = []
 
         def decision() -> list[Event]:
-            everywhere = [] if request.instance else whole(study.ledger)
-            events = [_event(kind, "", name, request) for name in _wanted(request, everywhere)]
+            of_study = _of_study(study.ledger, request, kind)
+            events = [_event(kind, "", name, request) for name in of_study]
             for waiting in chosen:
                 if study.present.get(waiting.name) is not waiting:
                     continue  # it has left meanwhile
-                names = _wanted(request, pick(outlook(waiting.arrival, waiting.named, study.ledger)))
+                picked = pick(outlook(waiting.arrival, waiting.named, study.ledger))
+                names = [name for name in picked if request.destination in ("", name)]
                 details = {"uid": _stem(waiting), "received": waiting.received}
-                events += [_event(kind, waiting.arrival, name, request, **details) for name in names]
+                events += [
+                    _event(kind, waiting.arrival, name, request, **details)
+                    for name in names
+                    if not (of_study and _goes_with_study(kind, picked[name]))
+                ]
                 if names:
                     changed.append(waiting)
             return events
@@ -219,18 +203,24 @@ def _event(kind: Kind, arrival: str, destination: str, request: Request, **detai
     return event_now(kind, arrival, destination, who=request.who, why=request.why, **details)
 
 
-def _wanted(request: Request, destinations: Iterable[str]) -> list[str]:
-    return [name for name in destinations if request.destination in ("", name)]
-
-
 def _stem(waiting: Waiting) -> str:
     stem, _ = parse_object_name(waiting.name) or (waiting.name, 1)
     return stem
 
 
-def _is_held(ledger: Ledger, destination: str) -> bool:
-    event = ledger.last("", destination)
-    return event is not None and event.kind is Kind.HELD
+def _of_study(ledger: Ledger, request: Request, kind: Kind) -> list[str]:
+    """Where a request is about the whole study, and all that is still to come of it."""
+    if request.instance or kind is Kind.RESENT:
+        return []
+    names = [request.destination or EVERYWHERE]
+    if kind is Kind.HELD:
+        return names
+    return names if ledger.is_held(names[0]) else []
+
+
+def _goes_with_study(kind: Kind, overcome: Event | None) -> bool:
+    """Whether the line about the whole study says all about an object: it has nothing of its own to be overcome."""
+    return kind is Kind.HELD or (kind is Kind.RELEASED and overcome is not None and not overcome.arrival)
 
 
 def _kinds(view: Outlook) -> set[What]:
