@@ -22,16 +22,16 @@ class Scanners:
     """Several at once, each with series after series: of studies that are new and of those that are there already."""
 
     def __init__(
-        self, port: int, luck: Random, *, repeats: bool = False, slices: Sequence[int] = SLICES, pause: float = PAUSE
+        self, port: int, luck: Random, *, careless: bool = False, slices: Sequence[int] = SLICES, pause: float = PAUSE
     ) -> None:
-        """repeats: send some objects again, and some with other bytes under a UID that was used."""
+        """careless: some objects come again, some with other bytes under a UID that was used, some without pixels."""
         self.acknowledged: list[Instance] = []  # one entry per answer 0000
         self.attempted: set[Identity] = set()
         self.refused: Counter[int] = Counter()  # by status
         self.cut_off = 0  # associations that ended against the scanner's will
         self._port = port
         self._luck = luck
-        self._repeats = repeats
+        self._careless = careless
         self._slices = slices
         self._pause = pause
         self._studies = [generate_uid()]
@@ -74,7 +74,8 @@ class Scanners:
             instance(image(number=number, rows=luck.choice(self._slices), **shared))
             for number in range(1, luck.randint(2, 20))
         ]
-        if self._repeats and self.acknowledged and luck.random() < 0.5:
+        if self._careless and self.acknowledged and luck.random() < 0.5:
             again = luck.choice(self.acknowledged)
             objects += [again, respelled(again, patient_id=b"T-%d" % luck.randrange(10**9)), again]
+            objects += [instance(image(without=("PixelData",), **shared))]
         return objects

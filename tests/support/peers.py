@@ -1,6 +1,7 @@
 """Real targets: DCMTK's storescp and Orthanc, each with a folder and a port of its own."""
 
 import json
+import re
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
@@ -16,6 +17,14 @@ def _program(name: str) -> str:
     path = find_program(name)
     assert path is not None, f"{name} is not installed; mark the test with peer({name!r})"
     return path
+
+
+def version(name: str) -> str:
+    """What a program calls its version, such as 3.6.7."""
+    said = run([_program(name), "--version"])
+    found = re.search(r"\d+\.\d+\.\d+", said.stdout + said.stderr)
+    assert found is not None, said
+    return found[0]
 
 
 class Storescp:

@@ -43,7 +43,8 @@ def shelf(folder: Path) -> Iterator[Path]:
     mounted = run(["mount", "-o", "loop", image, _made(folder / "shelf")])
     if mounted.returncode:
         image.unlink()
-        pytest.skip(f"may not mount a file system from an image file: {mounted.stderr.strip()}")
+        reason = mounted.stderr.partition("\n")[0]
+        pytest.skip(f"cannot cut the power: this user may not mount a file system from an image file ({reason})")
     try:
         yield folder / "shelf"
     finally:

@@ -26,13 +26,13 @@ class Cut:
 
 
 def cuts_under_load(
-    subject: Subject, on: Disk, number: int, luck: Random, *, scanners: int = 3, repeats: bool = False
+    subject: Subject, on: Disk, number: int, luck: Random, *, scanners: int = 3, **load: Any
 ) -> tuple[list[Cut], set[Identity]]:
-    """So many cuts while scanners store; and all that was ever sent."""
+    """So many cuts while so many scanners store; and all that was ever sent. load: as of Scanners."""
     cuts = []
     try:
         port = subject.start(on.folder)
-        with Scanners(port, luck, repeats=repeats).at_work(scanners) as working:
+        with Scanners(port, luck, **load).at_work(scanners) as working:
             for name in range(number):
                 time.sleep(luck.uniform(*BETWEEN))  # the moment is luck's
                 acknowledged = list(working.acknowledged)
@@ -50,6 +50,7 @@ def cut_power(
     load: as of cuts_under_load.
     """
     verdicts = []
+    row.note = "acknowledged: before each cut, summed"
     luck = Random(f"{kind} {subject.name} {options}")
     for start in range(0, number, CUTS_OF_A_LOAD):
         with disk(shelf, kind, shelf.parent / "disk", options) as made:
