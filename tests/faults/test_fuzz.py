@@ -7,11 +7,20 @@ from contextlib import suppress
 import pytest
 
 from dicomrs_wire import dimse
+from dicomrs_wire.commitment import (
+    COMMITMENT,
+    COMMITMENT_INSTANCE,
+    REQUEST_COMMITMENT,
+    Commitments,
+    Reference,
+    encode_commitments,
+)
+from dicomrs_wire.messages import pack_message
 from dicomrs_wire.pdu import RELEASE_RQ, pack_command
 from support.fuzz_files import file_targets
 from support.fuzz_wire import wire_targets
 from support.fuzzing import SEED, Mutator, Target, fuzz
-from support.objects import image, instance, series
+from support.objects import EXPLICIT, image, instance, series
 from support.processes import LOOPBACK
 from support.proof import trials
 from support.raw import request, store_pdus
@@ -60,14 +69,20 @@ UIDS = b"1.2.3.10000000", b"1.2.3.20000000"
 
 
 def conversations() -> list[bytes]:
-    """What follows a request, whole and valid: one object, several, in many fragments, with an echo, without an end."""
+    """What follows a request, whole and valid: one object, several, in many fragments, with an echo, without an end.
+
+    And with the wish for storage commitment.
+    """
     one, other = (instance(image(uid=uid.decode(), study="1.2.3", series="1.2.3.4", rows=8)) for uid in UIDS)
     echo = pack_command(3, dimse.echo_request(9), 1000)
+    wish = dimse.action_request(3, COMMITMENT, COMMITMENT_INSTANCE, REQUEST_COMMITMENT)
+    objects = Commitments("1.2.9", (Reference(one.sop_class, one.uid),))
     return [
         store_pdus(1, one) + RELEASE_RQ,
         store_pdus(1, one) + store_pdus(2, other) + echo + RELEASE_RQ,
         store_pdus(1, one, 100) + store_pdus(2, one),
         echo + store_pdus(7, other, 30) + RELEASE_RQ,
+        store_pdus(1, one) + pack_message(5, wish, encode_commitments(objects, EXPLICIT), 100) + RELEASE_RQ,
     ]
 
 
@@ -87,7 +102,8 @@ def test_what_is_acknowledged_in_a_mutated_conversation_is_what_came(tmp_path, m
     router.start("scp")
     rng = random.Random(f"{SEED} conversations")
     requests, rest = Mutator(rng, [request()]), Mutator(rng, conversations())
-    promised: list[tuple[int, bytes, bytes]] = []
+    promised: list[tuple[int, bytes, set[bytes]]] = []
+    before = router.memory("scp")
     with proof.row("fuzz", "conversations: mutated, with a receiver that runs") as row:
         for number in range(STREAMS):
             stream = (requests.next() if number % 8 == 0 else request()) + rest.next()
@@ -95,14 +111,16 @@ def test_what_is_acknowledged_in_a_mutated_conversation_is_what_came(tmp_path, m
                 stream = stream.replace(uid, b"1.2.3.%d%07d" % (digit, number))
             objects = list(sent(stream))
             for message, uid in acknowledged(converse(router.port(), stream)):
-                named = [dataset for number, name, dataset in objects if (number, name) == (message, uid)]
+                named = {dataset for number, name, dataset in objects if (number, name) == (message, uid)}
                 assert named, f"stream {number} of seed {SEED}: what was acknowledged had not been sent"
-                promised += [(number, uid, dataset) for dataset in named[:1]]
+                promised.append((number, uid, named))
         row.trials, row.acknowledged = STREAMS, len(promised)
         there = kept(tmp_path / "root")
-        lost = [number for number, uid, dataset in promised if dataset not in there.get(uid, ())]
-        row.losses, row.note = len(lost), f"seed {SEED}"
+        lost = [number for number, uid, named in promised if named.isdisjoint(there.get(uid, ()))]
+        grown = router.memory("scp") - before
+        row.losses, row.note = len(lost), f"seed {SEED}; memory {grown:+.0f} MB"
         assert not lost, f"streams {lost[:10]} of seed {SEED}"
+    assert grown < MEMORY
     assert len(promised) > STREAMS / 20, "some mutations leave a conversation whole"
     assert not [line for line in router.events("scp") if line["level"] in ("error", "critical")]
     send_all(router.port(), series(1))

@@ -7,31 +7,27 @@ from typing import Self
 
 from dicomrs_wire import dimse
 from dicomrs_wire.association import decode_accept, encode_request
+from dicomrs_wire.commitment import COMMITMENT
 from dicomrs_wire.errors import AssociationError
-from dicomrs_wire.pdu import FRAGMENT_HEADER, PduType, pack_command, pack_fragment_header, split_pdata
+from dicomrs_wire.messages import pack_message
+from dicomrs_wire.pdu import PduType, split_pdata
 from dicomrs_wire.stream import PduReader
-from support.objects import CT, EXPLICIT, Instance
+from support.objects import CT, EXPLICIT, IMPLICIT, Instance
 from support.processes import LOOPBACK
 from support.router import AE_TITLE
 
-CONTEXTS = [(CT, EXPLICIT), (dimse.VERIFICATION, "1.2.840.10008.1.2")]
+CONTEXTS = [(CT, EXPLICIT), (dimse.VERIFICATION, IMPLICIT), (COMMITMENT, EXPLICIT)]
 _FRAGMENT = 16_000
 
 
 def request(calling: str = "BAD", contexts: Iterable[tuple[str, str]] = CONTEXTS) -> bytes:
-    """An A-ASSOCIATE-RQ; the first context, with the id 1, is for images."""
+    """An A-ASSOCIATE-RQ; contexts with the ids 1, 3 and 5: images, echoes, storage commitment."""
     return encode_request(calling, AE_TITLE, list(contexts), 16384)
 
 
 def store_pdus(number: int, one: Instance, fragment: int = _FRAGMENT) -> bytes:
-    """A C-STORE over context 1: the command, then the dataset in fragments of a size."""
-    packed = bytearray(pack_command(1, dimse.store_request(number, one.sop_class, one.uid), fragment))
-    for start in range(0, max(len(one.dataset), 1), fragment):
-        piece = one.dataset[start : start + fragment]
-        header = bytearray(FRAGMENT_HEADER.size)
-        pack_fragment_header(header, 0, 1, len(piece), command=False, last=start + fragment >= len(one.dataset))
-        packed += header + piece
-    return bytes(packed)
+    """A C-STORE over context 1, in fragments of a size."""
+    return pack_message(1, dimse.store_request(number, one.sop_class, one.uid), one.dataset, fragment)
 
 
 class RawScanner:
