@@ -14,11 +14,21 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 
 import pytest
+from pydicom.uid import generate_uid
 
 from dicomrs_wire import dimse
+from dicomrs_wire.commitment import (
+    COMMITMENT,
+    COMMITMENT_INSTANCE,
+    REQUEST_COMMITMENT,
+    Commitments,
+    Reference,
+    encode_commitments,
+)
+from dicomrs_wire.messages import pack_message
 from dicomrs_wire.pdu import PduType, pack_abort, pack_command
 from support.bad_target import reset
-from support.objects import CT, Instance, image, instance, series
+from support.objects import CT, EXPLICIT, Instance, image, instance, series
 from support.polling import eventually
 from support.processes import LOOPBACK
 from support.proof import LONG, trials
@@ -251,6 +261,17 @@ def never_read_an_answer(port: int) -> list[Instance]:
     return []
 
 
+def ask_for_commitment_and_leave(port: int) -> list[Instance]:
+    """To a thousand objects that never were, for a report that it will not hear."""
+    wanted = Commitments(generate_uid(), tuple(Reference(CT, generate_uid()) for _ in range(1000)))
+    wish = dimse.action_request(1, COMMITMENT, COMMITMENT_INSTANCE, REQUEST_COMMITMENT)
+    with RawScanner(port, source=BAD) as scanner:
+        scanner.sock.sendall(pack_message(5, wish, encode_commitments(wanted, EXPLICIT), 16000))
+        assert scanner.answer() == (1, 0)
+        reset(scanner.sock)
+    return []
+
+
 def scan_the_port(port: int) -> list[Instance]:
     """Connect and be gone, in every way there is."""
     for words in (b"", b"\0", b"\1\0\0\0", b"GET / HTTP/1.0\r\n\r\n", request()[:50], request()):
@@ -282,6 +303,7 @@ ACTS: dict[str, tuple[Act, int]] = {  # and how often
     "takes all associations that one address may have": (take_every_association, trials(1, 20)),
     "sends a dataset without end": (send_without_end, trials(20, 200)),
     "never reads an answer": (never_read_an_answer, trials(1, 10)),
+    "asks for commitment to 1,000 objects and leaves": (ask_for_commitment_and_leave, trials(20, 1000)),
     "scans the port": (scan_the_port, trials(20, 1000)),
     "speaks TLS to the plain port": (speak_tls, trials(20, 1000)),
     "sends a byte a second of an object": (send_a_byte_a_second_of_an_object, 1),

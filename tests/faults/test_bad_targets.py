@@ -223,7 +223,7 @@ def test_a_target_that_vanishes_without_a_word_gets_everything(
             storescp.kill()
             loss.mend()
             storescp.start()
-        eventually(lambda: time.monotonic() - lost > 5, "packets are lost for 5 s")
+        eventually(lambda: time.monotonic() - lost > 3, "packets are lost for 3 s")
         assert spool.waiting(), "what was not confirmed has not left"
         if "restarted" not in moment:
             loss.mend()
