@@ -219,14 +219,13 @@ def test_a_target_that_vanishes_without_a_word_gets_everything(
         if noticed:
             why = eventually(lambda: failure(router, noticed), "the router notices", 200)
             row.note = f"noticed after {time.monotonic() - lost:.0f} s: {why.partition(': ')[0]}"
-        elif "restarted" in moment:
-            storescp.kill()
-            loss.mend()
-            storescp.start()
         eventually(lambda: time.monotonic() - lost > 3, "packets are lost for 3 s")
         assert spool.waiting(), "what was not confirmed has not left"
-        if "restarted" not in moment:
-            loss.mend()
+        if "restarted" in moment:
+            storescp.kill()  # its last packets are lost, too
+        loss.mend()
+        if "restarted" in moment:
+            storescp.start()
         spool.wait_empty(within=RECOVERY)
         kept = {path.name.split(".", 1)[1]: path.read_bytes() for path in storescp.files()}
         row.trials, row.acknowledged = 1, len(objects)
