@@ -4,14 +4,10 @@ import random
 import resource
 import socket
 import ssl
-import statistics
 import struct
-import threading
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, replace
 
 import pytest
 from pydicom.uid import generate_uid
@@ -28,13 +24,13 @@ from dicomrs_wire.commitment import (
 from dicomrs_wire.messages import pack_message
 from dicomrs_wire.pdu import PduType, pack_abort, pack_command
 from support.bad_target import reset
-from support.objects import CT, EXPLICIT, Instance, image, instance, series
-from support.polling import eventually
+from support.certificates import Authority, client
+from support.healthy import MEMORY, Act, Healthy, served_beside
+from support.objects import CT, EXPLICIT, Instance, image, instance
 from support.processes import LOOPBACK
 from support.proof import LONG, trials
 from support.raw import RawScanner, request, store_pdus
 from support.router import destination, route
-from support.sender import association, store
 
 BAD = "127.0.0.2"  # where the bad ones come from
 IDLERS = 1000
@@ -46,48 +42,6 @@ LIMITS = {
     "idle": "2s",
     "largestObject": "1Mi",
 }
-MEMORY = 32  # MB that the receiver may grow by
-SLOWEST = 5.0  # seconds for a healthy scanner's object; generous, for machines that do much else
-
-
-@dataclass
-class Healthy:
-    """A scanner that goes on with one small study after another.
-
-    took: seconds for each object, in order; for the first of a study with those for its association.
-    """
-
-    port: int
-    sent: list[Instance] = field(default_factory=list)
-    took: list[float] = field(default_factory=list)
-
-    def study(self) -> None:
-        """Five objects over an association of their own: a refusal, or an end, fails."""
-        objects = series(5, rows=16)
-        began = time.monotonic()
-        with association(self.port, objects, calling="WELL") as requestor:
-            for one in objects:
-                assert store(requestor, one).status == 0
-                began, started = time.monotonic(), began
-                self.took.append(began - started)
-                self.sent.append(one)
-
-    @contextmanager
-    def flowing(self) -> Iterator[None]:
-        """Beside the block."""
-        over = threading.Event()
-
-        def flow() -> None:
-            while not over.wait(0.02):
-                self.study()
-
-        with ThreadPoolExecutor(1) as pool:
-            done = pool.submit(flow)
-            try:
-                yield
-            finally:
-                over.set()
-                done.result(60)
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +63,7 @@ def usual(router) -> Usual:
     alone = Healthy(router.port())
     for _ in range(20):
         alone.study()
-    return Usual(statistics.median(alone.took), router.memory("scp"))
+    return Usual(alone.median, router.memory("scp"))
 
 
 # -- what they do; each returns the objects of theirs that were acknowledged -------------------------------------
@@ -290,7 +244,6 @@ def speak_tls(port: int) -> list[Instance]:
     return []
 
 
-Act = Callable[[int], list[Instance]]
 ACTS: dict[str, tuple[Act, int]] = {  # and how often
     "aborts in mid-object": (abort_in_mid_object, trials(100, 2000)),
     "vanishes in mid-object": (vanish_in_mid_object, trials(100, 2000)),
@@ -316,30 +269,8 @@ def test_a_healthy_scanner_is_served_beside_one_that(name, router, usual, shared
     if name in ONLY_LONG and not LONG:
         pytest.skip("takes minutes: DICOMRS_LONG=1 runs it")
     act, times = ACTS[name]
-    healthy, theirs, before = Healthy(router.port()), [], router.memory("scp")
     with proof.row("scanners", name) as row:
-        with healthy.flowing():
-            for _ in range(times):
-                theirs += act(router.port())
-                row.trials += 1
-        healthy.study()
-        objects = [*healthy.sent, *theirs]
-        router.spool().wait_empty()
-        arrived = {one.identity for one in shared_tap.stored}
-        grown = router.memory("scp") - before
-        row.acknowledged = len(objects)
-        row.losses = len({one.identity for one in objects} - arrived)
-        row.note = (
-            f"beside it an object takes {1000 * statistics.median(healthy.took):.0f} ms, at worst "
-            f"{1000 * max(healthy.took):.0f} (usually {1000 * usual.seconds:.0f}); memory {grown:+.0f} MB"
-        )
-        assert row.losses == 0
-    assert max(healthy.took) < SLOWEST
-    assert grown < MEMORY
-    assert {one.uid for one in shared_tap.stored} >= {one.uid for one in objects}
-    eventually(lambda: not router.spool().parts(), "nothing half received is left")
-    assert not router.spool().receipts(kind="parked")
-    assert not [line for line in router.events("scp") if line["level"] in ("error", "critical")]
+        served_beside(act, times, row, router, shared_tap, Healthy(router.port()), usual.seconds)
 
 
 def test_memory_is_flat_after_all_of_them(router, usual, proof):
@@ -348,3 +279,58 @@ def test_memory_is_flat_after_all_of_them(router, usual, proof):
         grown = router.memory("scp") - usual.memory
         row.trials, row.note = len(ACTS) - trials(len(ONLY_LONG), 0), f"memory {grown:+.0f} MB"
         assert grown < MEMORY
+
+
+# -- the same with TLS -------------------------------------------------------------------------------------------
+
+
+def speak_no_tls(port: int) -> list[Instance]:
+    """To a port that speaks nothing else."""
+    with RawScanner(port, source=BAD, associate=False) as scanner:
+        scanner.sock.sendall(request())
+        assert scanner.last_words() is not PduType.ASSOCIATE_AC
+    return []
+
+
+def begin_handshakes(port: int) -> list[Instance]:
+    """A hundred at once, and end none: half a hello, a whole one, and one with noise behind it."""
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    with suppress(ssl.SSLWantReadError):
+        ssl.create_default_context().wrap_bio(incoming, outgoing, server_hostname="localhost").do_handshake()
+    hello = outgoing.read()
+    began = time.monotonic()
+    with ExitStack() as stack:
+        for number in range(99):
+            sock = stack.enter_context(socket.create_connection((LOOPBACK, port), 10, (BAD, 0)))
+            sock.sendall((hello[: len(hello) // 2], hello, hello + random.randbytes(1000))[number % 3])
+            stack.callback(closed, sock)
+    assert time.monotonic() - began < 30, "spec.receiver.limits.artim ends it"
+    return []
+
+
+def closed(sock: socket.socket) -> None:
+    """Until the other side has closed it."""
+    with suppress(ConnectionResetError):
+        while sock.recv(4096):
+            pass
+
+
+TLS_ACTS: dict[str, tuple[Act, int]] = {
+    "speaks plain DICOM to the TLS port": (speak_no_tls, trials(20, 1000)),
+    "begins TLS handshakes and ends none, 99 at once": (begin_handshakes, trials(1, 20)),
+}
+
+
+@pytest.mark.peer("openssl")
+@pytest.mark.parametrize("name", TLS_ACTS)
+def test_a_healthy_scanner_is_served_over_tls_beside_one_that(name, tmp_path, make_router, shared_tap, usual, proof):
+    receiver = {"limits": LIMITS, "tls": {"secretName": "receiver"}}
+    to = destination("tap", shared_tap.port)
+    router = make_router(route(tmp_path / "root", to, receiver=receiver), start=False)
+    authority = Authority(tmp_path / "authority")
+    authority.issue(router.folder / "secrets" / "receiver")
+    healthy = Healthy(router.port(), client(authority.issue(tmp_path / "secrets" / "scanner")))
+    router.start()
+    act, times = TLS_ACTS[name]
+    with proof.row("scanners", name) as row:
+        served_beside(act, times, row, router, shared_tap, healthy, usual.seconds)

@@ -88,6 +88,10 @@ class Router:
         """What lies in a route's root."""
         return SpoolView(Path(self.routes[index]["spec"]["storage"]["root"]))
 
+    def spool_of(self, port: int) -> SpoolView:
+        """The same, of the route that receives on a port."""
+        return next(self.spool(index) for index in range(len(self.routes)) if self.port(index) == port)
+
     def launch(self, service: str) -> Child:
         """Start a service without waiting for anything."""
         command = [*self.wrap, sys.executable, "-m", f"dicomrs_{service}", str(self.manifest)]
