@@ -7,7 +7,7 @@ import pytest
 
 from dicomrs.route import ClinicRoute
 from dicomrs.spool.fs import OsFileSystem
-from dicomrs.spool.receipts import Kind
+from dicomrs.spool.receipts import EVERYWHERE, Kind, event_now
 from dicomrs.survey import Stuck, StudyState, survey
 from support.filled_spool import FilledSpool
 from support.objects import image, instance, series
@@ -92,6 +92,29 @@ def test_a_quarantined_object_is_counted_with_its_reason(spool):
     (aside,), (study,) = found.quarantined, found.studies
     assert "without pixel data" in aside.reason
     assert (study.state, study.quarantined, study.on_disk) == (StudyState.QUARANTINED, 1, 0)
+
+
+def test_what_a_person_discarded_is_counted_and_is_not_delivered(spool):
+    first, second = spool.receive(*series(2))
+    spool.note(first, Kind.DELIVERED, "one")
+    spool.note(first, Kind.PARKED, "two", why="no")
+    spool.note(first, Kind.DISCARDED, "", leaves=True)
+    (study,) = look(spool, destination("one", 1), destination("two", 2)).studies
+    assert (study.state, study.gone, study.discarded) == (StudyState.WAITING, 0, 1)
+    spool.note(second, Kind.DISCARDED, "", leaves=True)
+    (study,) = look(spool, destination("one", 1), destination("two", 2)).studies
+    assert (study.state, study.discarded) == (StudyState.DISCARDED, 2)
+
+
+def test_a_study_that_is_held_as_a_whole_holds_what_is_still_to_come(spool):
+    (arrival,) = spool.receive(*series(1))
+    ledger = spool.outbox.ledger(arrival.folder)
+    ledger.commit([event_now(Kind.HELD, "", EVERYWHERE, who="ana", why="wrong patient")])
+    for destinations in ((destination("one", 1),), (destination("one", 1), destination("two", 2))):
+        (study,) = look(spool, *destinations).studies
+        assert study.state is StudyState.HELD
+        assert {one.stuck for one in study.standings} == {(Stuck(Kind.HELD, "wrong patient", 1),)}
+    assert [one.name for one in look(spool).destinations] == []
 
 
 def test_an_object_that_is_no_longer_ours_to_read_counts_as_damaged(spool):

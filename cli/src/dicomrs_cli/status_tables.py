@@ -14,7 +14,7 @@ from dicomrs_cli.output import plain, table
 
 _REASON: Final = 300  # characters
 _AGES: Final = (("d", 86400), ("h", 3600), ("m", 60))
-_DONE: Final = (StudyState.DELIVERED, StudyState.EMPTY, StudyState.QUARANTINED)
+_DONE: Final = (StudyState.DELIVERED, StudyState.DISCARDED, StudyState.EMPTY, StudyState.QUARANTINED)
 _WORK: Final = {"scp": "receiving", "scu": "sending"}
 
 
@@ -123,6 +123,7 @@ def _state(study: StudyView) -> str:
         StudyState.QUARANTINED: study.quarantined,
         StudyState.DAMAGED: study.damaged,
         StudyState.NO_DESTINATION: study.no_destination,
+        StudyState.DISCARDED: study.discarded,
     }
     notes = [f"{number} {state}" for state, number in counts.items() if number and state is not study.state]
     conflict = ["one UID came with other content"] if study.conflict else []

@@ -35,6 +35,7 @@ class StudyState(StrEnum):
     DAMAGED = "damaged"
     QUARANTINED = "quarantined"  # all that came of it has no pixels
     DELIVERED = "delivered"
+    DISCARDED = "discarded"  # by a person: all that came of it
     EMPTY = "empty"
 
 
@@ -64,8 +65,9 @@ class StudyView:
     """One study folder. Texts are a scanner's, as they came: escape them when they are shown.
 
     key: the study's name in logs; first_arrival, oldest: ISO 8601, the oldest being on disk still ("": none is);
-    on_disk: objects in the folder; gone: those that were delivered and have left it; no_destination: of those on disk,
-    the ones that no destination wants; conflict: other bytes came under one SOP Instance UID.
+    on_disk: objects in the folder; gone: those that were delivered and have left it; discarded: those that a person
+    removed, whether or not some destination had them; no_destination: of those on disk, the ones that no destination
+    wants; conflict: other bytes came under one SOP Instance UID.
     """
 
     folder: str
@@ -79,6 +81,7 @@ class StudyView:
     oldest: str
     on_disk: int
     gone: int
+    discarded: int
     no_destination: int
     quarantined: int
     damaged: int
@@ -96,6 +99,7 @@ class StudyView:
             StudyState.DAMAGED: self.damaged,
             StudyState.DELIVERED: self.gone,
             StudyState.QUARANTINED: self.quarantined,
+            StudyState.DISCARDED: self.discarded,
         }
         return next((state for state, true in found.items() if true), StudyState.EMPTY)
 
@@ -226,7 +230,9 @@ def _study(outbox: Outbox, route: ClinicRoute | None, folder: str, quarantined: 
     delivered = {
         destination: number for (destination, kind), number in history.counts().items() if kind is Kind.DELIVERED
     }
-    gone = {event.arrival for event in events if event.kind is Kind.DELIVERED} - present
+    discarded = {(event.arrival, event.uid) for event in events if event.kind is Kind.DISCARDED}
+    delivered_once = {event.arrival for event in events if event.kind is Kind.DELIVERED}
+    gone = delivered_once - present - {arrival for arrival, _ in discarded}
     return StudyView(
         folder=folder,
         key=study_key(_text(metadata, "studyInstanceUID") or folder),
@@ -239,6 +245,7 @@ def _study(outbox: Outbox, route: ClinicRoute | None, folder: str, quarantined: 
         oldest=count.oldest,
         on_disk=count.on_disk,
         gone=len(gone),
+        discarded=len(discarded),
         no_destination=count.no_destination,
         quarantined=quarantined,
         damaged=damaged + count.unreadable,

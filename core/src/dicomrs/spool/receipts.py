@@ -116,7 +116,8 @@ class History:
             if not stands or event.kind is Kind.RESENT:
                 states[event.destination] = event
                 self._counts[event.destination, event.kind] += 1
-                self._counts[event.destination, Kind.DELIVERED] -= stands
+                if stands:
+                    self._counts[event.destination, Kind.DELIVERED] -= 1
             if event.kind is Kind.DELIVERED:
                 self._delivered.add(event.arrival)
                 self._digests[event.uid] = (event.arrival, event.digest)

@@ -312,5 +312,5 @@ class Sender(threading.Thread):
             self._backlog.park(waiting, self._destination.name, why, told or why)
         except OSError as error:
             logger.error("object not parked, it will be tried again", reason=error.strerror)
-            self._queue.add(waiting)
+            self._backlog.requeue(waiting)  # unless a person has held it meanwhile
             self._queue.refused(waiting, told or why, countable=False, of_target=False)
