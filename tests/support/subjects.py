@@ -19,6 +19,7 @@ from support.spool_view import DAMAGED, QUARANTINE
 from support.tap import Received, Tap, taps
 
 _PIXEL_DATA = b"\xe0\x7f\x10\x00"  # the tag (7FE0,0010); nothing else in the tests' headers looks like it
+LONG_ENOUGH = 180  # seconds for the router to deliver all that waits, on a machine that does much else
 SLOWLY = 0.02  # seconds that the router's target takes for an object, so that many wait
 
 
@@ -106,7 +107,7 @@ class Dicomrs:
             spool = router.spool()
             try:
                 with suppress(AssertionError):  # what still waits then is stuck, which counts as lost
-                    spool.wait_empty()
+                    spool.wait_empty(LONG_ENOUGH)
                 quarantine = [path.read_bytes() for path in spool.root.glob(f"{QUARANTINE}/*/*.dcm")]
                 wrong = [
                     *(f"stuck: {path}" for path in spool.waiting()),
@@ -165,7 +166,22 @@ class DicomrsWithoutFolderFsync(Dicomrs):
     make_router = _RouterWithoutFolderFsync
 
 
-class StorescpSubject:
+class _Other:
+    _program: Storescp | Orthanc | None = None
+
+    def delivered(self) -> set[Identity]:
+        return set()
+
+    def kill(self) -> None:
+        assert self._program is not None
+        self._program.kill()
+
+    def close(self) -> None:
+        if self._program is not None:
+            self._program.close()
+
+
+class StorescpSubject(_Other):
     """DCMTK's storescp as it comes; an object is where it should be when its file has the dataset's bytes."""
 
     remark = "it never syncs: Linux writes back by itself what is older than 30 s, and these loads are shorter"
@@ -173,30 +189,18 @@ class StorescpSubject:
     def __init__(self, place: Path) -> None:
         self.name = f"storescp {version('storescp')}"
         self._place = place
-        self._program: Storescp | None = None
 
     def start(self, folder: Path) -> int:
-        self._program = Storescp(folder / "images", bit_preserving=False, log=self._place / "storescp.log")
-        self._program.start()
-        return self._program.port
-
-    def delivered(self) -> set[Identity]:
-        return set()
-
-    def kill(self) -> None:
-        assert self._program is not None
-        self._program.kill()
-
-    def close(self) -> None:
-        if self._program is not None:
-            self._program.close()
+        self._program = program = Storescp(folder / "images", bit_preserving=False, log=self._place / "storescp.log")
+        program.start()
+        return program.port
 
     def judge(self, folder: Path, owed: list[Instance], attempted: set[Identity]) -> Verdict:
         kept = {path.name.partition(".")[2]: path.read_bytes() for path in (folder / "images").glob("*.*")}
         return Verdict(_not_in(kept, owed))
 
 
-class OrthancSubject:
+class OrthancSubject(_Other):
     """Orthanc as it comes; an object is where it should be when it gives out a file with the dataset's bytes."""
 
     remark = "its SyncStorageArea is true, the default; SQLite's write-ahead log is not synced at each commit"
@@ -204,23 +208,11 @@ class OrthancSubject:
     def __init__(self, place: Path) -> None:
         self.name = f"Orthanc {version('Orthanc')}"
         self._places = (place / f"orthanc-{number}" for number in count())
-        self._program: Orthanc | None = None
 
     def start(self, folder: Path) -> int:
-        self._program = Orthanc(next(self._places), storage=folder)
-        self._program.start()
-        return self._program.port
-
-    def delivered(self) -> set[Identity]:
-        return set()
-
-    def kill(self) -> None:
-        assert self._program is not None
-        self._program.kill()
-
-    def close(self) -> None:
-        if self._program is not None:
-            self._program.close()
+        self._program = program = Orthanc(next(self._places), storage=folder)
+        program.start()
+        return program.port
 
     def judge(self, folder: Path, owed: list[Instance], attempted: set[Identity]) -> Verdict:
         again = Orthanc(next(self._places), storage=folder)
