@@ -321,16 +321,23 @@ TLS_ACTS: dict[str, tuple[Act, int]] = {
 }
 
 
-@pytest.mark.peer("openssl")
-@pytest.mark.parametrize("name", TLS_ACTS)
-def test_a_healthy_scanner_is_served_over_tls_beside_one_that(name, tmp_path, make_router, shared_tap, usual, proof):
+@pytest.fixture(scope="module")
+def tls_router(tmp_path_factory, make_shared_router, shared_tap):
+    """A router whose receiver asks for certificates, and what a healthy scanner opens associations with."""
+    folder = tmp_path_factory.mktemp("tls")
     receiver = {"limits": LIMITS, "tls": {"secretName": "receiver"}}
     to = destination("tap", shared_tap.port)
-    router = make_router(route(tmp_path / "root", to, receiver=receiver), start=False)
-    authority = Authority(tmp_path / "authority")
-    authority.issue(router.folder / "secrets" / "receiver")
-    healthy = Healthy(router.port(), client(authority.issue(tmp_path / "secrets" / "scanner")))
-    router.start()
+    made = make_shared_router(route(folder / "root", to, receiver=receiver), start=False)
+    authority = Authority(folder / "authority")
+    authority.issue(made.folder / "secrets" / "receiver")
+    made.start()
+    return made, client(authority.issue(folder / "secrets" / "scanner"))
+
+
+@pytest.mark.peer("openssl")
+@pytest.mark.parametrize("name", TLS_ACTS)
+def test_a_healthy_scanner_is_served_over_tls_beside_one_that(name, tls_router, shared_tap, usual, proof):
+    router, tls = tls_router
     act, times = TLS_ACTS[name]
     with proof.row("scanners", name) as row:
-        served_beside(act, times, row, router, shared_tap, healthy, usual.seconds)
+        served_beside(act, times, row, router, shared_tap, Healthy(router.port(), tls), usual.seconds)
