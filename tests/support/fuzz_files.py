@@ -214,7 +214,7 @@ def _manifest(folder: Path) -> Target:
             b"~",
         ),
     )
-    return Target("manifests", answer, texts, strange)
+    return Target("manifests", answer, texts, strange, patience=0.5)  # PyYAML is slow, and nobody waits
 
 
 def file_targets(folder: Path) -> list[Target]:

@@ -17,7 +17,6 @@ from support.proof import LONG
 SEED = int(os.environ.get("DICOMRS_SEED") or (time.time_ns() // 10**9 if LONG else 1))
 """The short run is the same every time; DICOMRS_SEED=… repeats a long one."""
 LONGEST = 64 << 10  # bytes of an input
-SLOWEST = 0.05  # seconds of processor time for one input
 _MOST_KEPT = 16 << 20  # bytes of inputs that were answered in a new way
 _NUMBERS = (0, 1, 2, 3, 4, 8, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFE, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFE, 0xFFFFFFFF)
 _FORMATS = ("B", "<H", ">H", "<I", ">I")
@@ -30,13 +29,14 @@ class Target:
     """Something that reads strangers' bytes.
 
     answer: reads one input and says, in a short text, what became of it; whatever it raises is a finding.
-    tokens: pieces that mean something to it.
+    tokens: pieces that mean something to it; patience: seconds of processor time that one input may take.
     """
 
     name: str
     answer: Callable[[bytes], str]
     corpus: Sequence[bytes]
     tokens: Sequence[bytes] = ()
+    patience: float = 0.05
 
 
 @dataclass
@@ -169,11 +169,11 @@ def _try(target: Target, data: bytes, outcome: Outcome, keep: Path) -> bool:
 def _took(target: Target, data: bytes, seconds: float, keep: Path) -> float:
     """How long an input really takes: one that seems slow is measured again, for the collector may have run."""
     for _ in range(3):
-        if seconds > SLOWEST / 10:
+        if seconds > target.patience / 10:
             started = time.thread_time()
             target.answer(data)
             seconds = min(seconds, time.thread_time() - started)
-    if seconds > SLOWEST:
+    if seconds > target.patience:
         keep.write_bytes(data)
         raise AssertionError(f"{target.name}: {seconds:.3f} s for the {len(data)} bytes in {keep} (seed {SEED})")
     return seconds
