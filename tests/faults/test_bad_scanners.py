@@ -61,7 +61,7 @@ class Usual:
 @pytest.fixture(scope="module")
 def usual(router) -> Usual:
     alone = Healthy(router.port())
-    for _ in range(20):
+    for _ in range(10):
         alone.study()
     return Usual(alone.median, router.memory("scp"))
 
