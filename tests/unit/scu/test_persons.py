@@ -7,6 +7,8 @@ from pathlib import Path
 from unittest.mock import patch
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from dicomrs.audit import AuditLog, outcomes
 from dicomrs.route import ClinicRoute, Park
@@ -16,7 +18,6 @@ from dicomrs.spool.fs import OsFileSystem
 from dicomrs.spool.inbox import Arrival
 from dicomrs.spool.layout import STATE
 from dicomrs.spool.outbox import Outbox
-from dicomrs.spool.outlook import outlook
 from dicomrs.spool.receipts import Kind
 from dicomrs_scu.backlog import Backlog
 from dicomrs_scu.persons import Persons
@@ -460,29 +461,46 @@ def test_a_disk_that_fails_in_between_is_on_record_too(spool):
     assert "Input/output error" in entries[-1].fields["failed"]
 
 
-def test_what_the_receipts_say_is_what_the_queue_does(spool):
-    """The two ways to know how an object stands never differ, whatever order a person's wishes come in."""
-    arrivals = three(spool)
-    folder = arrivals[0].folder
+WISHES = [(kind, name) for kind in (Hold, Release, Resend) for name in ("", "a", "b") if kind is not Resend or name]
+EVENTS = [*WISHES, *WISHES, "receive", "deliver a", "deliver b", "park a"]
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.lists(st.sampled_from(EVENTS), min_size=2, max_size=12))
+def test_whatever_persons_wish_the_queues_are_what_the_receipts_say(tmp_path, events):
+    """A service that starts anew finds on the disk exactly what the running one has in its queues."""
+    spool = FilledSpool(tmp_path / str(len(list(tmp_path.iterdir()))))
+    more = iter(series(15, rows=8))
+    (arrival,) = spool.receive(next(more))
     desk = Desk(spool.root, "a", "b")
-    desk.park("a")
-    for request in (
-        Hold(**ANA, folder=folder, destination="b"),
-        Resend(**ANA, folder=folder, destination="a"),
-        Release(**ANA, folder=folder, destination="b"),
-        Hold(**ANA, folder=folder),
-        Release(**ANA, folder=folder, destination="a"),
-        Resend(**ANA, folder=folder, destination="b"),
-        Hold(**ANA, folder=folder, destination="a"),
-        Release(**ANA),
-    ):
-        desk.ask(request)
-        study = desk.backlog.look(folder)
-        assert study is not None
-        views = [outlook(one.arrival, one.named, study.ledger) for one in study.present.values()]
-        for name in ("a", "b"):
-            wanted = sum(name in view.waiting for view in views)
-            assert desk.waiting(name) == wanted == Desk(spool.root, "a", "b").waiting(name), request
+    for event in events:
+        match event:
+            case "receive":
+                spool.receive(next(more))
+                desk.backlog.rescan()
+            case "park a":
+                if desk.waiting("a"):
+                    desk.park("a")
+            case "deliver a" | "deliver b":
+                if desk.waiting(event[-1]):
+                    desk.deliver(event[-1])
+            case kind, name:
+                assert not desk.ask(kind(**ANA, folder=arrival.folder, destination=name)).failed
+        fresh = Desk(spool.root, "a", "b")
+        assert [desk.waiting(name) for name in "ab"] == [fresh.waiting(name) for name in "ab"]
+    held = [name for name in "ab" if spool.outbox.ledger(arrival.folder).is_held(name)]
+    before = {name: desk.waiting(name) for name in held}
+    spool.receive(next(more))
+    desk.backlog.rescan()
+    assert {name: desk.waiting(name) for name in held} == before, "nothing of a held study is queued"
+
+
+def test_a_service_that_is_busy_with_many_objects_goes_on_breathing(spool):
+    (folder,) = {arrival.folder for arrival in spool.quarantine(*series(3))}
+    desk, breaths = Desk(spool.root), []
+    ask = Persons(desk.backlog, lambda: breaths.append(desk.backlog.follow_hints())).handle
+    assert ask(Release(**ANA, folder=folder)).objects == 3
+    assert len(breaths) == 3
 
 
 @pytest.mark.parametrize(

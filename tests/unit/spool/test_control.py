@@ -2,12 +2,16 @@
 
 import json
 import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 
 from dicomrs.spool import control
 from dicomrs.spool.fs import OsFileSystem
 from dicomrs.spool.layout import CONTROL
+from support.polling import eventually
 
 GOOD = control.Release(who="ana", why="the target is well again", destination="tap")
 
@@ -54,3 +58,49 @@ def test_what_is_no_request_is_answered_as_such_and_the_next_is_handled(request_
     answers = {name: json.loads((folder / f"{name}.answer.json").read_text()) for name in "ab"}
     assert "cannot be understood" in answers["a"]["failed"]
     assert (answers["b"]["objects"], answers["b"]["failed"]) == (3, "")
+
+
+def test_what_a_dead_service_had_taken_is_answered_as_failed_and_not_done_again(tmp_path):
+    folder = tmp_path / CONTROL
+    folder.mkdir()
+    (folder / "a.request.json").write_bytes(control.pack(GOOD))
+
+    def die(request):
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        control.serve(OsFileSystem(), str(tmp_path), die)
+    control.serve(OsFileSystem(), str(tmp_path), die)
+    assert os.listdir(folder) == ["a.answer.json"]
+    assert "ended meanwhile" in json.loads((folder / "a.answer.json").read_text())["failed"]
+
+
+def test_who_asks_waits_for_the_answer_as_long_as_the_service_is_at_it(tmp_path):
+    (tmp_path / CONTROL).mkdir()
+    fs = OsFileSystem()
+    asking = partial(control.ask, fs, str(tmp_path), GOOD)
+    with ThreadPoolExecutor(1) as persons:
+        asked = persons.submit(asking, seconds=2.0)
+        requests = lambda: list((tmp_path / CONTROL).glob("*.request.json"))  # noqa: E731 (asked again and again)
+        eventually(requests, "it is asked", 10)
+
+        def work(request):
+            time.sleep(2.5)
+            return control.Answer(2, ("1 x no",))
+
+        control.serve(fs, str(tmp_path), work)
+        assert asked.result(10) == control.Answer(2, ("1 x no",))
+    assert os.listdir(tmp_path / CONTROL) == []
+
+
+@pytest.mark.parametrize("taken", [False, True])
+def test_without_an_answer_nothing_is_promised(taken, tmp_path):
+    (tmp_path / CONTROL).mkdir()
+    fs = OsFileSystem()
+    with ThreadPoolExecutor(1) as persons:
+        asked = persons.submit(control.ask, fs, str(tmp_path), GOOD, 3.0 if taken else 0.2, 0.2)
+        if taken:
+            (path,) = eventually(lambda: list((tmp_path / CONTROL).glob("*.request.json")), "it is asked", 10)
+            path.rename(path.with_name(path.name.replace("request", "taken")))
+        with pytest.raises(control.NoAnswerError, match="still at it" if taken else "is it running"):
+            asked.result(10)
