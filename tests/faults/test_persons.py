@@ -27,7 +27,7 @@ def test_a_release_from_quarantine_survives_the_death_of_the_service(tmp_path, m
     left = lambda: len(list(root.glob(f"{QUARANTINE}/*/*.dcm")))  # noqa: E731 (asked again and again)
     answers = []
     with ThreadPoolExecutor(1) as persons:
-        for until in (80, 60, 30, 5):
+        for until in (70, 20):
             asked = persons.submit(control.ask, FS, str(root), control.Release(**ANA), 60.0)
             eventually(lambda n=until, one=asked: left() <= n or one.done(), f"{until} are left in quarantine")
             router.kill("scu")

@@ -19,6 +19,7 @@ from dicomrs.spool.inbox import Arrival
 from dicomrs.spool.layout import STATE
 from dicomrs.spool.outbox import Outbox
 from dicomrs.spool.receipts import Kind
+from dicomrs.survey import survey
 from dicomrs_scu.backlog import Backlog
 from dicomrs_scu.persons import Persons
 from dicomrs_scu.queue import DestinationQueue
@@ -461,11 +462,16 @@ def test_a_disk_that_fails_in_between_is_on_record_too(spool):
     assert "Input/output error" in entries[-1].fields["failed"]
 
 
+def how_many_are_stuck(desk: Desk, name: str) -> int:
+    (standing,) = [one for one in survey(FS, str(desk.view.root), desk.route).destinations if one.name == name]
+    return standing.parked + standing.held
+
+
 WISHES = [(kind, name) for kind in (Hold, Release, Resend) for name in ("", "a", "b") if kind is not Resend or name]
 EVENTS = [*WISHES, *WISHES, "receive", "deliver a", "deliver b", "park a"]
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.lists(st.sampled_from(EVENTS), min_size=2, max_size=12))
 def test_whatever_persons_wish_the_queues_are_what_the_receipts_say(tmp_path, events):
     """A service that starts anew finds on the disk exactly what the running one has in its queues."""
@@ -486,6 +492,9 @@ def test_whatever_persons_wish_the_queues_are_what_the_receipts_say(tmp_path, ev
                     desk.deliver(event[-1])
             case kind, name:
                 assert not desk.ask(kind(**ANA, folder=arrival.folder, destination=name)).failed
+                for meant in [name] if name else ["a", "b"]:
+                    stuck = how_many_are_stuck(desk, meant)
+                    assert (desk.waiting(meant) == 0) if kind is Hold else (stuck == 0) or kind is Resend
         fresh = Desk(spool.root, "a", "b")
         assert [desk.waiting(name) for name in "ab"] == [fresh.waiting(name) for name in "ab"]
     held = [name for name in "ab" if spool.outbox.ledger(arrival.folder).is_held(name)]
