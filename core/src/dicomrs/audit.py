@@ -207,7 +207,8 @@ def check(data: bytes) -> Findings:
         head = Head(entry.number, entry.hash)
         entries.append(entry)
     for number in loose:
-        if not (lines[number - 1].endswith(_CANCEL) or lines[number - 1] is unended):
+        at_end = number == len(lines) and unended
+        if not (at_end or lines[number - 1].endswith(_CANCEL)):
             return broken(number, f"entry {head.number + 1} should be here; it was changed, or this was added")
     torn += [Torn(one) for one in loose]
     return Findings(tuple(entries), tuple(torn), None)
