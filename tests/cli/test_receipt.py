@@ -37,6 +37,7 @@ def test_a_study_that_two_targets_have_confirmed_is_complete_and_every_figure_is
     shown = act("receipt")
     assert shown.exit_code == Exit.OK
     assert "COMPLETE: each of 3 objects is confirmed by every destination" in shown.output
+    assert all(one.uid in shown.output and digest_of(one) in shown.output for one in objects)
     found = json.loads(act("receipt", "--json").stdout)
     assert (found["format"], found["complete"], found["route"], found["missing"]) == (1, True, "clinic", {})
     assert found["study"] == key_of(router)

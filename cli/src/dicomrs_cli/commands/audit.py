@@ -78,7 +78,8 @@ def verify(
         if difference := differences(found, one):
             typer.echo(f"BROKEN by {where}: {difference}")
             raise typer.Exit(Exit.FAILED)
-    typer.echo(f"whole: {len(found.entries)} entries; the last is {found.head.number}:{found.head.hash}")
+    last = f"; the last is {found.head.number}:{found.head.hash}" if found.entries else ""
+    typer.echo(f"whole: {len(found.entries)} entries{last}")
 
 
 @app.command()

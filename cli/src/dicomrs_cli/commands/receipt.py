@@ -17,6 +17,7 @@ from dicomrs_cli.asking import StudyKey, study_folder, unusable
 from dicomrs_cli.output import console, load_routes, named_route, plain, table
 
 _REASON: Final = 300  # characters
+_WIDTH: Final = 300  # columns for a file or a pipe: UIDs and digests are to be found in it whole
 
 
 def receipt(
@@ -67,7 +68,10 @@ def receipt(
     if as_json:
         typer.echo(json.dumps({**asdict(made), "missing": made.missing()}, indent=1))
     else:
-        _show(console(), made)
+        to = console()
+        if not to.is_terminal:
+            to.width = _WIDTH
+        _show(to, made)
     if not made.complete:
         raise typer.Exit(Exit.FAILED)
 
