@@ -10,6 +10,7 @@ import pytest
 from support import proof as campaign
 from support.processes import PACKAGES, find_program
 from support.router import Router
+from support.shim import build
 from support.tap import Tap, taps
 
 _MISSING = pytest.StashKey[dict[str, list[str]]]()
@@ -106,6 +107,12 @@ def make_shared_router(
 ) -> Iterator[RouterMaker]:
     """Make routers that the tests of a module share."""
     yield from _routers(request.config, lambda: tmp_path_factory.mktemp("router"))
+
+
+@pytest.fixture(scope="session")
+def shim_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What stands between a service and its system; needs a C compiler."""
+    return build(tmp_path_factory.mktemp("shim"))
 
 
 @pytest.fixture

@@ -16,8 +16,10 @@ LOOPBACK = "127.0.0.1"
 # The Debian package that brings a program which a test may need.
 PACKAGES = {
     "Orthanc": "orthanc",
+    "cc": "gcc libc6-dev",
     "dcmsend": "dcmtk",
     "echoscu": "dcmtk",
+    "fsfreeze": "util-linux",
     "ip": "iproute2",
     "losetup": "mount",
     "mkfs.ext4": "e2fsprogs",
