@@ -1,7 +1,7 @@
 """A target that keeps every dataset's bytes as they came in, and answers what a test wants: pynetdicom's, not ours."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import Enum
@@ -104,6 +104,14 @@ class Tap:
         for received in list(self.stored):
             found.setdefault(received.uid, []).append(received)
         return found
+
+    def lost(self, sent: Iterable[Instance], *, once: bool = False) -> list[str]:
+        """SOP Instance UIDs of what was not taken as it was sent, and of what was never sent; once: or taken twice."""
+        wanted = {one.uid: [one.identity] for one in sent}
+        found = {uid: [copy.identity for copy in copies] for uid, copies in self.by_uid().items()}
+        if not once:
+            found = {uid: list(dict.fromkeys(copies)) for uid, copies in found.items()}
+        return [uid for uid in wanted.keys() | found.keys() if wanted.get(uid) != found.get(uid)]
 
     def _on_requested(self, event: evt.Event) -> None:
         event.assoc.ae.require_called_aet = self.refuses_associations
