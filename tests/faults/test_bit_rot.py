@@ -52,9 +52,10 @@ class Rot:
 
 
 @pytest.fixture(scope="module", params=["while scu runs", "while scu is away"])
-def rot(request, tmp_path_factory, make_shared_router) -> Rot:
+def rot(request, tmp_path_factory, make_shared_router, proof) -> Rot:
     """Every second object of a series is damaged while the target is away."""
-    with taps(1) as (tap,):
+    fault = f"waiting objects are changed, cut or emptied {request.param}"
+    with taps(1) as (tap,), proof.row("rot", fault) as row:
         tap.stop()
         router = make_shared_router(route(tmp_path_factory.mktemp("root"), destination("tap", tap.port)))
         spool = router.spool()
@@ -75,6 +76,9 @@ def rot(request, tmp_path_factory, make_shared_router) -> Rot:
         spool.wait_empty()
         kept_aside = {name.removesuffix(".dcm"): reason for name, reason in spool.kept_aside(DAMAGED)}
         on_record = {receipt["uid"] for receipt in spool.receipts(kind="damaged")}
+        missing = [one.uid for one in victims.values() if one.uid not in kept_aside]
+        row.trials, row.acknowledged = len(victims), len(objects)
+        row.losses = len(tap.lost(objects[::2], once=True)) + len(missing)
         yield Rot(victims, objects[::2], tap, kept_aside, on_record)
 
 

@@ -35,39 +35,40 @@ def keep_sending(port, objects):
 
 
 @pytest.mark.peer("mount")
-def test_a_full_volume_refuses_keeps_drains_and_recovers(volume, make_router, tap):
+def test_a_full_volume_refuses_keeps_drains_and_recovers(volume, make_router, tap, proof):
     tap.stop()
     router = make_router(route(volume / "root", destination("tap", tap.port), storage={"reserve": "20Mi"}))
     spool = router.spool()
     objects = series(120, rows=512)  # of half a megabyte each
-    kept, refusal = keep_sending(router.port(), objects)
-    assert 10 < len(kept) < len(objects)
-    assert refusal.status == OUT_OF_RESOURCES
-    assert "reserve" in refusal.comment or "free" in refusal.comment
-    router.wait_for("scp", "object refused", "are reserved (spec.storage.reserve): free some space")
-    with pytest.raises(Rejected) as caught:
-        send_all(router.port(), objects[-1:])
-    assert caught.value.result == 2  # transient
-    assert {path.stem for path in spool.waiting()} == {one.uid for one in kept}
+    with proof.row("disk", "the disk runs full, the reserve too, while the target is away") as row:
+        kept, refusal = keep_sending(router.port(), objects)
+        assert 10 < len(kept) < len(objects)
+        assert refusal.status == OUT_OF_RESOURCES
+        assert "reserve" in refusal.comment or "free" in refusal.comment
+        router.wait_for("scp", "object refused", "are reserved (spec.storage.reserve): free some space")
+        with pytest.raises(Rejected) as caught:
+            send_all(router.port(), objects[-1:])
+        assert caught.value.result == 2  # transient
+        assert {path.stem for path in spool.waiting()} == {one.uid for one in kept}
 
-    # Somebody else takes the reserve too: not a byte is left when the target comes back.
-    filler = fill(volume)
-    tap.start()
-    spool.wait_empty()
-    router.wait_for("scu", "disk full: the ballast was freed so that it can drain")
-    delivered = {one.uid: [copy.identity for copy in tap.by_uid()[one.uid]] for one in kept}
-    assert delivered == {one.uid: [one.identity] for one in kept}
-    assert len(tap.stored) == len(kept)
+        # Somebody else takes the reserve too: not a byte is left when the target comes back.
+        filler = fill(volume)
+        tap.start()
+        spool.wait_empty()
+        router.wait_for("scu", "disk full: the ballast was freed so that it can drain")
+        assert not tap.lost(kept, once=True)
 
-    filler.unlink()
-    send_all(router.port(), objects[-3:])
-    spool.wait_empty()
-    assert tap.by_uid().keys() == {one.uid for one in [*kept, *objects[-3:]]}
+        filler.unlink()
+        send_all(router.port(), objects[-3:])
+        spool.wait_empty()
+        row.trials, row.acknowledged = 1, len(kept) + 3
+        row.losses = len(tap.lost([*kept, *objects[-3:]], once=True))
+        assert row.losses == 0
     assert all(child.alive for child in router.children.values())
 
 
 @pytest.mark.peer("mount")
-def test_the_last_byte_is_lost_in_the_middle_of_an_object(volume, make_router, tap):
+def test_the_last_byte_is_lost_in_the_middle_of_an_object(volume, make_router, tap, proof):
     """The reserve was there when the object began, and somebody else took it before its end."""
     router = make_router(route(volume / "root", destination("tap", tap.port), storage={"reserve": "1Mi"}))
     spool = router.spool()
@@ -79,31 +80,38 @@ def test_the_last_byte_is_lost_in_the_middle_of_an_object(volume, make_router, t
         if len(fragments) == 20:
             fill(volume)
 
-    with association(router.port(), [one], calling=CALLING) as requestor:
-        reply = store(requestor, one, digest=take_all_space)
-        assert reply.status == OUT_OF_RESOURCES
-        (volume / "filler").unlink()
-        assert store(requestor, one).status == 0
-    router.wait_for("scp", "object refused", "No space left on device): free some space")
-    spool.wait_empty()
-    assert [received.identity for received in tap.stored] == [one.identity]
+    with proof.row("disk", "the last room is taken in the middle of an object") as row:
+        with association(router.port(), [one], calling=CALLING) as requestor:
+            reply = store(requestor, one, digest=take_all_space)
+            assert reply.status == OUT_OF_RESOURCES
+            (volume / "filler").unlink()
+            assert store(requestor, one).status == 0
+        router.wait_for("scp", "object refused", "No space left on device): free some space")
+        spool.wait_empty()
+        row.trials, row.acknowledged, row.losses = 1, 1, len(tap.lost([one], once=True))
+        assert row.losses == 0
     eventually(lambda: not spool.parts(), "nothing of it is left over")
 
 
 @pytest.mark.peer("mount")
-def test_services_that_start_on_a_full_volume_deliver_and_then_receive(volume, make_router, tap):
+def test_services_that_start_on_a_full_volume_deliver_and_then_receive(volume, make_router, tap, proof):
     tap.stop()
     router = make_router(route(volume / "root", destination("tap", tap.port), storage={"reserve": "1Mi"}))
     objects = series(10)
-    send_all(router.port(), objects)
-    eventually((volume / "root" / ".ballast").exists, "the ballast is laid")
-    router.kill("scp", "scu")
-    filler = fill(volume)
-    tap.start()
-    router.launch("scu")
-    router.spool().wait_empty()
-    assert {received.identity for received in tap.stored} == {one.identity for one in objects}
-    filler.unlink()
-    router.start("scp")
-    send_all(router.port(), series(1))
-    router.spool().wait_empty()
+    with proof.row("disk", "the services start on a full disk") as row:
+        send_all(router.port(), objects)
+        eventually((volume / "root" / ".ballast").exists, "the ballast is laid")
+        router.kill("scp", "scu")
+        filler = fill(volume)
+        tap.start()
+        router.launch("scu")
+        router.spool().wait_empty()
+        assert not tap.lost(objects)
+        filler.unlink()
+        router.start("scp")
+        (last,) = series(1)
+        send_all(router.port(), [last])
+        router.spool().wait_empty()
+        row.trials, row.acknowledged = 1, len(objects) + 1
+        row.losses = len(tap.lost([*objects, last]))
+        assert row.losses == 0

@@ -14,17 +14,21 @@ BROKEN = {
 }
 
 
-def test_images_without_their_pixels_are_quarantined_and_their_study_delivered(tmp_path, make_router, tap):
+def test_images_without_their_pixels_are_quarantined_and_their_study_delivered(tmp_path, make_router, tap, proof):
     router = make_router(route(tmp_path / "root", destination("tap", tap.port)))
     spool = router.spool()
     study = image().StudyInstanceUID
     good = series(9, study=study)
     bad = {reason: instance(image(study=study, **fields)) for reason, fields in BROKEN.items()}
-    send_all(router.port(), [*good[:4], *bad.values(), *good[4:], *bad.values()])
-    spool.wait_empty()
+    with proof.row("scanners", "images without their pixels, twice, in the middle of a study") as row:
+        send_all(router.port(), [*good[:4], *bad.values(), *good[4:], *bad.values()])
+        spool.wait_empty()
+        kept = dict(spool.kept_aside(QUARANTINE))
+        row.trials, row.acknowledged = 2 * len(bad), len(good) + 2 * len(bad)
+        missing = [one.uid for one in bad.values() if f"{one.uid}.dcm" not in kept]
+        row.losses = len(tap.lost(good, once=True)) + len(missing)
     assert [one.identity for one in tap.stored] == [one.identity for one in good]
 
-    kept = dict(spool.kept_aside(QUARANTINE))
     assert kept.keys() == {f"{one.uid}.dcm" for one in bad.values()}  # sent twice, kept once
     (folder,) = (spool.root / QUARANTINE).iterdir()
     assert folder.name == spool.folders()[0].name

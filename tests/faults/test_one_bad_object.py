@@ -7,15 +7,18 @@ from support.sender import others_flowing, send_all
 from support.tap import Act
 
 
-def test_an_object_that_the_target_aborts_at_is_parked_after_its_tries(tmp_path, make_router, tap):
+def test_an_object_that_the_target_aborts_at_is_parked_after_its_tries(tmp_path, make_router, tap, proof):
     park = {"tries": 3, "over": "2s"}
     router = make_router(route(tmp_path / "root", destination("tap", tap.port, park=park)))
     spool = router.spool()
     objects = series(20)
     bad = objects[5]
     tap.answer = lambda received: Act.ABORT if received.uid == bad.uid else 0x0000
-    send_all(router.port(), objects)
-    eventually(lambda: [path.stem for path in spool.waiting()] == [bad.uid], "those before and behind it have left")
+    with proof.row("targets", "aborts at one object each time") as row:
+        send_all(router.port(), objects)
+        eventually(lambda: [path.stem for path in spool.waiting()] == [bad.uid], "those before and behind it have left")
+        row.trials, row.acknowledged = 1, len(objects)
+        row.losses = len(tap.lost(one for one in objects if one is not bad))
     assert not spool.receipts(kind="parked")
 
     with others_flowing(router.port()):

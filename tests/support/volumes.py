@@ -3,7 +3,8 @@
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,63 @@ def enlarge(volume: Path, megabytes: int) -> None:
     """Give a small volume more room."""
     made = run(["mount", "-o", f"remount,size={megabytes}m", volume])
     assert made.returncode == 0, made.stderr
+
+
+@contextmanager
+def ext4_volume(folder: Path, megabytes: int, inodes: int = 4096) -> Iterator[Path]:
+    """An ext4 that an error makes read-only, in an image file; the test is skipped where this user may not mount."""
+    folder.mkdir()
+    image = _image(folder)
+    with image.open("wb") as file:
+        file.truncate(megabytes << 20)
+    made = run(["mkfs.ext4", "-q", "-F", "-N", inodes, "-e", "remount-ro", image])
+    assert made.returncode == 0, made.stderr
+    mounted = run(["mount", "-o", "loop", image, folder])
+    if mounted.returncode:
+        pytest.skip(f"may not mount an image file: {mounted.stderr.strip()}")
+    try:
+        yield folder
+    finally:
+        run(["umount", "-l", folder])
+        image.unlink()
+
+
+def _image(folder: Path) -> Path:
+    return folder.with_suffix(".img")
+
+
+def break_down(volume: Path) -> None:
+    """What an ext4 does when it finds an error in itself: its journal is given up, and it is read-only at once."""
+    broken = run(["mount", "-o", "remount,abort", volume])
+    assert broken.returncode == 0, broken.stderr
+
+
+def mend(volume: Path) -> None:
+    """What a person does then; nothing may have a file open there."""
+    image = _image(volume)
+    for command in (["umount", volume], ["e2fsck", "-p", image], ["mount", "-o", "loop", image, volume]):
+        done = run(command)
+        assert done.returncode in (0, 1), done.stderr  # e2fsck: 1 is errors corrected
+
+
+def take_inodes(volume: Path) -> Path:
+    """Make files until no more can be made; return their folder."""
+    folder = volume / "filler"
+    folder.mkdir()
+    with suppress(OSError):
+        for number in count():
+            (folder / str(number)).touch()
+    return folder
+
+
+@contextmanager
+def standstill(volume: Path) -> Iterator[None]:
+    """The disk takes no writes: whoever wants to write waits, without an error."""
+    assert run(["fsfreeze", "--freeze", volume]).returncode == 0
+    try:
+        yield
+    finally:
+        run(["fsfreeze", "--unfreeze", volume])
 
 
 def fill(volume: Path, leave: int = 0) -> Path:
