@@ -166,6 +166,29 @@ def memory(router: Router) -> dict[str, float]:
     return {service: router.memory(service) for service in router.children}
 
 
+def test_a_target_that_accepts_no_context_is_not_asked_by_every_object(tmp_path, make_router, proof):
+    """Some hundred objects that wait ask together, now and then."""
+    target = BadTarget(with_other_syntaxes(IMPLICIT, 4))
+    router = make_router(route(tmp_path / "root", destination("target", target.port)))
+    objects = series(300, rows=8)
+    with proof.row("targets", "accepts none of the transfer syntaxes of 300 objects") as row:
+        send_all(router.port(), objects)
+        eventually(
+            lambda: len({line["arrival"] for line in router.events("scu", "object not taken")}) == len(objects),
+            "each has had a try",
+        )
+        eventually(lambda: target.played > 3, "it is asked again and again")
+        asked = target.played
+        assert asked < 20
+        target.recover()
+        router.spool().wait_empty(within=RECOVERY)
+        row.trials, row.acknowledged, row.losses = asked, len(objects), len(missing(target, objects))
+        row.note = f"{asked} associations while it was bad"
+        assert row.losses == 0
+    target.vanish()
+    assert not router.spool().receipts(kind="parked")
+
+
 @pytest.fixture
 def namespace(tmp_path) -> Iterator[list[str]]:
     """A network for the router and its target alone."""

@@ -270,3 +270,28 @@ def test_there_is_plenty_only_of_what_may_go_now(queue: DestinationQueue, clock:
     queue.take([CT])
     assert queue.has_plenty(2)
     assert not queue.has_plenty(3)
+
+
+def test_a_kind_that_is_not_accepted_waits_as_a_whole_and_keeps_no_other(queue: DestinationQueue, clock: Clock) -> None:
+    for number in range(3):
+        queue.add(waiting(f"{number}.dcm", pair=MR))
+    queue.add(waiting("ct.dcm"))
+    pauses = []
+    for _ in range(8):
+        while (taken := queue.take([MR])) is not None:
+            queue.refused(taken, "not accepted", of_target=False)
+        queue.kind_refused(MR)
+        queue.add(waiting(f"{clock.now}.dcm", pair=MR))
+        assert queue.pairs(128) == [CT], "what came since waits with the others"
+        began = clock.now
+        while MR not in queue.pairs(128):
+            clock.now += 0.1
+        pauses.append(clock.now - began)
+    assert pauses[0] < 1
+    assert 20 < max(pauses) <= 30.1
+    accepted = queue.take([MR])
+    assert accepted is not None
+    queue.confirmed(accepted)
+    queue.kind_refused(MR)
+    clock.now += 1
+    assert MR in queue.pairs(128), "once it has accepted, the pauses begin anew"

@@ -50,6 +50,7 @@ class DestinationQueue:
         self._confirmed = 0
         self._failures = 0
         self._refused_in_row: set[str] = set()  # arrivals, since the last confirmation
+        self._kinds: dict[Pair, tuple[int, float]] = {}  # whose context was refused: how often in a row, until when
         self._retry_at = 0.0
         self._trouble = ""
 
@@ -112,6 +113,7 @@ class DestinationQueue:
         with self._changed:
             now = self._clock()
             due = [tries.due - now for _, tries in self._refused.values() if tries.due > now]
+            due += [until - now for _, until in self._kinds.values() if until > now]
             back = self._retry_at - now
             self._changed.wait(max(0.01, min([seconds, *due, *([back] if back > 0 else [])])))
 
@@ -120,6 +122,7 @@ class DestinationQueue:
         with self._changed:
             self._confirmed += 1
             self._failures = 0
+            self._kinds.pop(waiting.pair, None)
             self._refused_in_row.clear()
             self._retry_at, self._trouble = 0.0, ""
             self._discard(waiting)
@@ -159,6 +162,12 @@ class DestinationQueue:
                     self._refused[arrival][1].sick = True
                 self._target_failed(f"it refuses everything: {why}", now)
             return False
+
+    def kind_refused(self, pair: Pair) -> None:
+        """A context was not accepted: all objects that need it wait, lest each asks for an association of its own."""
+        with self._changed:
+            failures = self._kinds.get(pair, (0, 0.0))[0] + 1
+            self._kinds[pair] = failures, self._clock() + delay(failures, TARGET_FIRST, TARGET_LIMIT)
 
     def put_back(self, waiting: Waiting) -> None:
         """It was not tried after all."""
@@ -225,7 +234,12 @@ class DestinationQueue:
             self._folders.remove(waiting.folder)
 
     def _candidates(self, now: float) -> Iterator[Waiting]:
-        """What may be taken now, in order: first what was refused and has waited its time, so that it never starves.
+        """What may be taken now, in order."""
+        paused = {pair for pair, (_, until) in self._kinds.items() if until > now}
+        return (waiting for waiting in self._in_order(now) if waiting.pair not in paused)
+
+    def _in_order(self, now: float) -> Iterator[Waiting]:
+        """What is not waiting for a time of its own: first what was refused and has done so, so that it never starves.
 
         After a refusal, though, what has not been refused yet, of other studies first: it tells whether the target or
         the object is to blame, and many objects that the target will never take must not use up all its good moments.

@@ -219,6 +219,8 @@ class Sender(threading.Thread):
             sop_class, transfer_syntax = waiting.pair
             why = f"it does not accept SOP class {sop_class} in transfer syntax {transfer_syntax}"
             self._refused(waiting, why, of_target=False)
+        for pair in pairs:
+            self._queue.kind_refused(pair)
 
     def _deliver(self, association: Requestor, ready: "Ready", accepted: set[Pair], number: str) -> bool:
         """Send one object; whether the target confirmed it. Whatever happens, the queue hears what became of it."""
