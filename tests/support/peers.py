@@ -52,6 +52,9 @@ class Storescp:
         self.folder.mkdir(exist_ok=True)
         command = [*self.wrap, _program("storescp"), *self.options, "-pm", "-od", str(self.folder), str(self.port)]
         self._child = Child(command, self.log)
+        if "+tls" in self.options:
+            self._child.wait_for_port(self.port)  # echoscu would need a certificate
+            return
         listens = [*self.wrap, _program("echoscu"), LOOPBACK, self.port]
         eventually(lambda: run(listens).returncode == 0, "storescp listens")
 
