@@ -19,7 +19,7 @@ from support.certificates import Authority, client
 from support.objects import CT, EXPLICIT, image, instance, series, write_files
 from support.peers import Orthanc, Storescp
 from support.polling import eventually
-from support.processes import LOOPBACK, run
+from support.processes import LOOPBACK, free_port, run
 from support.router import AE_TITLE, destination, route
 from support.sender import association, echoscu, send_all, store, storescu
 
@@ -356,14 +356,34 @@ def test_a_broken_new_certificate_is_told_once_and_the_last_good_one_stays(tmp_p
     (secret / "tls.key").write_bytes((other / "tls.key").read_bytes())
     line = router.wait_for("scp", "certificates refused, the last good ones stay")
     assert f"{secret}/tls.key is not the key of {secret}/tls.crt" in line["reason"]
-    eventually(lambda: "last good ones stay" in router.spool().status("scp")["trouble"], "the status says so too")
+    eventually(
+        lambda: "last good ones stay" in router.spool().status("scp").get("trouble", ""), "the status says so too"
+    )
     for _ in range(3):
         send_all(router.port(), series(1), tls=client(scanner))
     (secret / "tls.crt").write_bytes((other / "tls.crt").read_bytes())
     router.wait_for("scp", "certificates loaded")
     send_all(router.port(), series(1), tls=client(scanner))
-    eventually(lambda: not router.spool().status("scp")["trouble"], "the status is good again")
+    eventually(lambda: router.spool().status("scp").get("trouble") == "", "the status is good again")
     assert len(router.events("scp", "certificates refused, the last good ones stay")) == 1
+
+
+def test_certificates_that_end_soon_are_shown_until_they_are_renewed(tmp_path, make_router, authority, scanner):
+    router = own_router(make_router, tmp_path / "root", to_tls(free_port()))
+    secrets = [authority.issue(router.folder / "secrets" / name, days=5) for name in ("receiver", "zeroclick")]
+    router.start()
+
+    def troubles():
+        scp, scu = (router.spool().status(service) for service in ("scp", "scu"))
+        return [each.get("trouble") for each in (scp, scu.get("destinations", {}).get("zeroclick", {}))]
+
+    eventually(lambda: all("expires in 5 days: renew it" in (text or "") for text in troubles()), "the status says so")
+    assert len(router.events("scp", "certificate to be renewed")) == 1
+    with association(router.port(), [], tls=client(scanner)) as running:
+        assert running.echo() == 0
+    for secret in secrets:
+        authority.issue(secret)
+    eventually(lambda: troubles() == ["", ""], "they are renewed")
 
 
 def test_told_to_stop_it_ends_associations_over_tls(tmp_path, make_router, authority, scanner):

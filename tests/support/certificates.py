@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from dicomrs.route.secrets import Secrets
-from dicomrs_wire.tls.contexts import Credentials, sender_context
+from dicomrs_wire.tls.contexts import sender_context
+from dicomrs_wire.tls.credentials import Credentials
 from dicomrs_wire.tls.ends import TlsClient
 from support.processes import find_program, run
 
@@ -36,7 +37,7 @@ class Authority:
         folder: Path,
         *,
         names: tuple[str, ...] = HERE,
-        days: int = 30,
+        days: int = 90,
         use: str = "serverAuth, clientAuth",
         trusts: "Authority | None" = None,
     ) -> Path:

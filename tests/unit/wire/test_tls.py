@@ -20,7 +20,8 @@ from dicomrs.route.secrets import Secret, SecretError, Secrets
 from dicomrs_wire.errors import PeerClosed, Timeout, TlsFailed
 from dicomrs_wire.stream import PduReader, linger, send, wait_for
 from dicomrs_wire.tls import sentences
-from dicomrs_wire.tls.contexts import Credentials, receiver_context, sender_context
+from dicomrs_wire.tls.contexts import receiver_context, sender_context
+from dicomrs_wire.tls.credentials import Credentials
 from dicomrs_wire.tls.sentences import Side, explain
 from dicomrs_wire.tls.stream import TlsStream
 from support.certificates import Authority, openssl
@@ -268,6 +269,23 @@ def test_credentials_follow_the_files_and_keep_the_last_good_ones(tmp_path: Path
     authority.issue(folder)
     assert found.context() not in (first, second)
     assert found.trouble == ""
+
+
+@pytest.mark.parametrize(
+    ("days", "use", "text"),
+    [
+        (31, "serverAuth", ""),
+        (29, "serverAuth, clientAuth", "tls.crt expires in 29 days: renew it"),
+        (-1, "serverAuth", "tls.crt has expired: renew it"),
+        (1, "clientAuth", ""),  # it cannot be told; the target will say so
+    ],
+)
+def test_a_certificate_that_ends_soon_is_told(tmp_path: Path, days: int, use: str, text: str) -> None:
+    Authority(tmp_path).issue(tmp_path / "device", days=days, use=use)
+    found = Credentials(Secrets([str(tmp_path)]), "device", sender_context)
+    assert text in found.trouble
+    assert bool(found.trouble) is bool(text)
+    found.context()  # it is used all the same
 
 
 def test_secrets_are_beside_the_manifests(tmp_path: Path) -> None:

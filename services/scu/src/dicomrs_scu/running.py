@@ -199,7 +199,7 @@ class RunningRoute(threading.Thread):
         destinations: dict[str, Any] = {}
         for name, queue in self._queues.items():
             destinations[name] = {**asdict(queue.figures()), "suspended": self.route.spec.suspend}
-            if (tls := self._tls[name]) is not None and (refused := tls.credentials.trouble):
-                destinations[name]["trouble"] = f"tls: {refused}"
+            if (tls := self._tls[name]) is not None:
+                destinations[name]["trouble"] = destinations[name]["trouble"] or tls.credentials.trouble
         figures = {"route": self.route.metadata.name, "destinations": destinations}
         write_heartbeat(self._root, "scu", figures)

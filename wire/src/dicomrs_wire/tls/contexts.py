@@ -2,16 +2,11 @@
 
 import os
 import ssl
-import threading
-from collections.abc import Callable
 from typing import Final
 
-from dicomrs.log import get_logger
-from dicomrs.route.secrets import AUTHORITY, CERTIFICATE, KEY, Secret, SecretError, Secrets
+from dicomrs.route.secrets import AUTHORITY, CERTIFICATE, KEY, Secret, SecretError
 
 _CIPHERS: Final = "ECDHE+AESGCM:ECDHE+CHACHA20"  # of TLS 1.2; all those of TLS 1.3 are as good
-
-logger = get_logger()
 
 
 def receiver_context(secret: Secret, *, clients_show_certificates: bool) -> ssl.SSLContext:
@@ -119,69 +114,3 @@ def _readable(secret: Secret, name: str) -> str:
 def _has_pem(path: str, label: str) -> bool:
     with open(path, "rb") as file:
         return f"-----BEGIN {label}-----".encode() in file.read(1 << 20)
-
-
-class Credentials:
-    """The context of a secret, made anew when its files change. Callable from any thread.
-
-    Connections that are open keep the context that they began with. Files that cannot be used are told once, and the
-    last good context stays.
-    """
-
-    def __init__(self, secrets: Secrets, name: str, make: Callable[[Secret], ssl.SSLContext]) -> None:
-        """name: of the secret; make: its context, SecretError if that cannot be."""
-        self._secrets = secrets
-        self._name = name
-        self._make = make
-        self._mutex = threading.Lock()
-        self._context: ssl.SSLContext | None = None
-        self._judged: object = ()
-        self._suspected: object = ()
-        self._trouble = ""
-
-    @property
-    def trouble(self) -> str:
-        """Why the files as they are now are not in use, "" if they are. Looks at them."""
-        with self._mutex:
-            self._look()
-            if self._trouble and self._context is not None:
-                return f"the new certificates are refused, the last good ones stay: {self._trouble}"
-            return self._trouble
-
-    def context(self) -> ssl.SSLContext:
-        """Return the context to make the next handshake with.
-
-        Raises:
-            SecretError: there is none, and there never was.
-        """
-        with self._mutex:
-            self._look()
-            if self._context is None:
-                raise SecretError(self._trouble)
-            return self._context
-
-    def _look(self) -> None:
-        """Load what has changed."""
-        stamps: object = None
-        try:
-            secret = self._secrets.find(self._name)
-            stamps = secret.folder, secret.stamps
-            if stamps == self._judged:
-                return
-            made = self._make(secret)
-        except (SecretError, OSError) as error:
-            self._refuse(stamps, str(error))
-            return
-        if self._context is not None or self._trouble:
-            logger.info("certificates loaded", secret=self._name)
-        self._context, self._judged, self._trouble = made, stamps, ""
-
-    def _refuse(self, stamps: object, why: str) -> None:
-        """Beside a good context, what is wrong counts once it has been seen twice: half of it may be written."""
-        settled, self._suspected = self._context is None or stamps == self._suspected, stamps
-        if not settled:
-            return
-        self._judged = stamps
-        if why != self._trouble and self._context is not None:
-            logger.error("certificates refused, the last good ones stay", secret=self._name, reason=why)
-        self._trouble = why

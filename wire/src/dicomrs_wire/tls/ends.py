@@ -9,7 +9,8 @@ from dicomrs.route import Destination, Receiver
 from dicomrs.route.secrets import SecretError, Secrets
 from dicomrs_wire.errors import PeerClosed, ProtocolError, TlsFailed
 from dicomrs_wire.pdu import PduType
-from dicomrs_wire.tls.contexts import Credentials, own_receiver_context, receiver_context, sender_context
+from dicomrs_wire.tls.contexts import own_receiver_context, receiver_context, sender_context
+from dicomrs_wire.tls.credentials import Credentials
 from dicomrs_wire.tls.sentences import NO_TLS, PLAIN_DICOM, Side
 from dicomrs_wire.tls.stream import TlsStream
 

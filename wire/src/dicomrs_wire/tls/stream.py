@@ -70,17 +70,21 @@ class TlsStream:
         """Fill `buffer` with what is at hand; how many bytes that is, 0 once the peer has ended.
 
         Raises:
-            BlockingIOError: nothing is. All that was at hand has been taken off the socket: it may be waited for.
+            BlockingIOError: nothing is, and what comes next will show at the socket. However much a peer sends that
+                is no data, a call takes from it but once.
             TlsFailed: the handshake failed, or what came is not what was sent.
             OSError: the connection broke.
         """
-        while True:
-            count, ended = self._decrypt(buffer)
-            self._push()
-            if count or ended:
-                return count
-            if not self._take_in():
-                return 0
+        count, ended = self._decrypt(buffer)
+        if count or ended:
+            return count
+        if not self._take_in():
+            return 0
+        count, ended = self._decrypt(buffer)
+        self._push()
+        if count or ended:
+            return count
+        raise BlockingIOError
 
     def recv(self, count: int) -> bytes:
         """As `recv_into`."""
