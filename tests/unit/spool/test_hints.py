@@ -5,7 +5,10 @@ import pytest
 from dicomrs.spool import hints
 from dicomrs.spool.fs import OsFileSystem
 from dicomrs.spool.hints import HintReader, HintWriter
+from dicomrs.spool.inbox import Outcome
 from dicomrs.spool.layout import HINTS, INCOMING
+from support.filled_spool import FilledSpool
+from support.objects import image, instance
 
 FS = OsFileSystem()
 
@@ -38,6 +41,18 @@ def test_each_hint_is_read_once(root):
     assert reading.poll() == []
     sending.write("study/3.dcm")
     assert reading.poll() == ["study/3.dcm"]
+
+
+def test_an_object_that_comes_again_is_announced_again(tmp_path):
+    """Its first receiver may have died between keeping and announcing it."""
+    spool = FilledSpool(tmp_path / "root")
+    one = instance(image())
+    reading = reader(spool.root)
+    spool.receive(one)
+    first = reading.poll()
+    (arrival,) = spool.receive(one)
+    assert arrival.outcome is Outcome.REPEATED
+    assert reading.poll() == first
 
 
 def test_several_receivers_do_not_disturb_each_other(root):

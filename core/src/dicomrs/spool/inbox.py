@@ -161,8 +161,11 @@ class Inbox:
             raise refusal(error, self.root) from error
 
     def announce(self, arrival: Arrival) -> None:
-        """Tell scu, which would find it at its next rescan otherwise."""
-        if arrival.outcome is Outcome.KEPT:
+        """Tell scu, which would find it at its next rescan otherwise; again, if it comes again.
+
+        Whoever kept it may have died before saying so.
+        """
+        if arrival.outcome is not Outcome.QUARANTINED:
             self._hints.write(f"{arrival.folder}/{arrival.name}")
 
     def _arrive(self, part: Part, header: Header, received: datetime, reason: str | None) -> Arrival:
