@@ -126,9 +126,9 @@ def dcmsend(port: int, folder: Path, *options: str) -> CompletedProcess[str]:
     return _dcmtk("dcmsend", "+sd", *options, "-aet", "DCMSEND", "-aec", AE_TITLE, LOOPBACK, port, folder)
 
 
-def echoscu(port: int, *options: str) -> CompletedProcess[str]:
+def echoscu(port: int, *options: str, called: str = AE_TITLE) -> CompletedProcess[str]:
     """DCMTK's echoscu."""
-    return _dcmtk("echoscu", *options, "-aec", AE_TITLE, LOOPBACK, port)
+    return _dcmtk("echoscu", *options, "-aec", called, LOOPBACK, port)
 
 
 def _dcmtk(program: str, *words: object, wrap: Sequence[str] = ()) -> CompletedProcess[str]:

@@ -64,14 +64,22 @@ class Tap:
         ae.maximum_associations = 50
         ae.network_timeout = ae.acse_timeout = ae.dimse_timeout = 60
         ae.add_supported_context(Verification)
+        self._also_accept(ae)
         self._over.clear()
         handlers = [
             (evt.EVT_C_STORE, self._on_store),
             (evt.EVT_C_ECHO, lambda _: 0),
             (evt.EVT_REQUESTED, self._on_requested),
             (evt.EVT_ACCEPTED, self._on_accepted),
+            *self._more_handlers(),
         ]
         self._server = ae.start_server((LOOPBACK, self.port), block=False, evt_handlers=handlers)
+
+    def _also_accept(self, ae: AE) -> None:
+        """Of other services, for what is derived from this."""
+
+    def _more_handlers(self) -> list[Any]:
+        return []
 
     def stop(self) -> None:
         """Be gone: nobody listens, what was open is cut."""

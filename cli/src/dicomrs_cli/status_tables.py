@@ -87,6 +87,8 @@ def _why(one: DestinationView, *, running: bool) -> Iterator[str]:
     if one.trouble:
         again = f" (next try in {one.retry_in:.0f} s)" if one.retry_in else ""
         yield f"{plain(one.trouble, _REASON)}{again}"
+    if one.stored:
+        yield f"{one.stored} objects are there; its storage commitment is awaited"
     if one.refused:
         yield f"{one.refused} objects refused before, to be tried again"
     for stuck in one.stuck:

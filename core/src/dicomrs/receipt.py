@@ -28,6 +28,7 @@ class State(StrEnum):
 
     CONFIRMED = "confirmed"  # by every destination that it is for
     WAITING = "waiting"
+    UNCOMMITTED = "uncommitted"  # where it is lacking it was sent; the storage commitment is awaited
     PARKED = "parked"
     HELD = "held"
     NO_DESTINATION = "no destination"
@@ -183,9 +184,10 @@ class _Reader:
             State.PARKED: view.parked,
             State.HELD: view.held,
             State.WAITING: view.waiting,
+            State.UNCOMMITTED: view.stored,
         }
         state = next((state for state, true in states.items() if true), State.NO_DESTINATION)
-        lacking = (*view.waiting, *view.parked, *view.held)
+        lacking = (*view.waiting, *view.stored, *view.parked, *view.held)
         return self._receipt(stored.head.sop_instance, record, state, lacking, event)
 
     def _named(self, stored: Stored) -> tuple[str, ...]:
@@ -294,6 +296,8 @@ def _sentence(one: ObjectReceipt) -> str:
     match one.state:
         case State.WAITING:
             return f"waiting to be sent to {to}"
+        case State.UNCOMMITTED:
+            return f"sent to {to}, whose storage commitment is awaited"
         case State.PARKED | State.HELD:
             return f"{one.state}{by}, not confirmed by {to}{reason}"
         case State.NO_DESTINATION:

@@ -31,6 +31,7 @@ class StudyState(StrEnum):
     PARKED = "parked"  # a destination will not take some of it: a person must look
     HELD = "held"  # some of it is not to be sent until a person says so
     WAITING = "waiting"
+    UNCOMMITTED = "uncommitted"  # all that is on disk is at its destinations, whose storage commitment is awaited
     NO_DESTINATION = "no destination"
     DAMAGED = "damaged"
     QUARANTINED = "quarantined"  # all that came of it has no pixels
@@ -50,13 +51,17 @@ class Stuck:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """So many objects by how they stand at one destination; stuck: why those do that are parked or held."""
+    """So many objects by how they stand at one destination.
+
+    stored: it has them and has not committed to them yet; stuck: why those stand so that are parked or held.
+    """
 
     destination: str
     delivered: int
     waiting: int
     parked: int
     held: int
+    stored: int
     stuck: tuple[Stuck, ...]
 
 
@@ -94,7 +99,8 @@ class StudyView:
         found = {
             StudyState.PARKED: any(standing.parked for standing in self.standings),
             StudyState.HELD: any(standing.held for standing in self.standings),
-            StudyState.WAITING: self.on_disk > self.no_destination,
+            StudyState.WAITING: self.on_disk > self.no_destination and not self._uncommitted,
+            StudyState.UNCOMMITTED: self._uncommitted,
             StudyState.NO_DESTINATION: self.no_destination,
             StudyState.DAMAGED: self.damaged,
             StudyState.DELIVERED: self.gone,
@@ -102,6 +108,11 @@ class StudyView:
             StudyState.DISCARDED: self.discarded,
         }
         return next((state for state, true in found.items() if true), StudyState.EMPTY)
+
+    @property
+    def _uncommitted(self) -> bool:
+        stored = any(standing.stored for standing in self.standings)
+        return stored and not any(standing.waiting for standing in self.standings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +139,7 @@ class DestinationView:
     waiting: int
     parked: int
     held: int
+    stored: int
     stuck: tuple[Stuck, ...]
     trouble: str
     retry_in: float
@@ -263,6 +275,7 @@ def _named(route: ClinicRoute | None, stored: Stored, history: History) -> tuple
 
 def _tally(view: Outlook, tallies: Counter[tuple[str, str]], stuck: Counter[tuple[str, Kind, str]]) -> None:
     tallies.update((destination, "waiting") for destination in view.waiting)
+    tallies.update((destination, "stored") for destination in view.stored)
     for what, events in (("parked", view.parked), ("held", view.held)):
         for destination, event in events.items():
             tallies[destination, what] += 1
@@ -280,6 +293,7 @@ def _standings(
             tallies[name, "waiting"],
             tallies[name, "parked"],
             tallies[name, "held"],
+            tallies[name, "stored"],
             tuple(Stuck(kind, why, number) for (where, kind, why), number in stuck.items() if where == name),
         )
         for name in names
@@ -309,6 +323,7 @@ def _destination(name: str, standings: list[Standing], told: object) -> Destinat
         waiting=sum(standing.waiting for standing in standings),
         parked=sum(standing.parked for standing in standings),
         held=sum(standing.held for standing in standings),
+        stored=sum(standing.stored for standing in standings),
         stuck=tuple(Stuck(kind, why, number) for (kind, why), number in stuck.items()),
         trouble=_text(figures, "trouble"),
         retry_in=_number(figures, "retry_in"),

@@ -143,3 +143,54 @@ def test_two_routes_of_one_name_are_told_once(write, tmp_path, rest) -> None:
     (problem,) = caught.value.problems
     assert (problem.file, problem.field) == (str(second), "metadata.name")
     assert f"(see {os.fspath(first)}:4)" in problem.message
+
+
+def reporting(*places: tuple[str, int], name: str = "b", **more: object) -> dict:
+    """The changes that make a route's destinations have their reports come in at these places."""
+    destinations = [
+        {
+            "name": f"d{number}",
+            "host": "pacs",
+            "port": 104,
+            "aeTitle": "X",
+            "commitment": {"listen": {"bindAddress": address, "port": port}},
+        }
+        for number, (address, port) in enumerate(places)
+    ]
+    return {**listening("10.0.0.9", name), ROOT: f"/srv/{name}", "spec.destinations": destinations, **more}
+
+
+LISTEN = ("spec", "destinations", 0, "commitment", "listen", "port")
+
+
+@pytest.mark.parametrize("address", ["10.0.0.1", "0.0.0.0", "::"])
+def test_reports_and_scanners_at_one_place(route, address) -> None:
+    receiver, reports = listening("10.0.0.1", "a"), reporting((address, 104))
+    (conflict,) = check_routes([route(receiver), route({**reports, PORT: 105})])
+    assert (conflict.path, conflict.other_path) == (LISTEN, ("spec", "receiver", "port"))
+    assert conflict.message == (
+        f'destination "d0" of route "b" would listen on {address} port 104, but route "a" listens on '
+        "10.0.0.1 port 104; give one of them another port or address"
+    )
+    (conflict,) = check_routes([route({**reports, PORT: 105}), route(receiver)])
+    assert (conflict.path, conflict.other_path) == (("spec", "receiver", "port"), LISTEN)
+    assert check_routes([route(receiver), route(reporting((address, 11113)))]) == []
+
+
+def test_reports_at_the_place_of_the_routes_own_receiver(route) -> None:
+    (conflict,) = check_routes([route(reporting(("10.0.0.9", 104)))])
+    assert (conflict.path, conflict.other_path) == (LISTEN, ("spec", "receiver", "port"))
+
+
+def test_reports_of_two_routes_at_one_place(route) -> None:
+    one, two = reporting(("10.0.0.1", 11113), name="a"), reporting(("10.0.0.1", 11113), **{PORT: 105})
+    (conflict,) = check_routes([route(one), route(two)])
+    assert (conflict.path, conflict.other_path) == (LISTEN, LISTEN)
+    assert 'but destination "d0" of route "a" listens on' in conflict.message
+
+
+def test_destinations_of_one_route_may_share_a_place_if_it_is_the_same(route) -> None:
+    assert check_routes([route(reporting(("10.0.0.1", 11113), ("10.0.0.1", 11113)))]) == []
+    assert check_routes([route(reporting(("10.0.0.1", 11113), ("10.0.0.2", 11113)))]) == []
+    (conflict,) = check_routes([route(reporting(("10.0.0.1", 11113), ("0.0.0.0", 11113)))])
+    assert conflict.path == ("spec", "destinations", 1, "commitment", "listen", "port")

@@ -64,3 +64,15 @@ def test_a_section_shared_between_routes_stays_as_it_was(route) -> None:
 def test_nothing_can_be_changed_in_place(route) -> None:
     with pytest.raises(ValidationError):
         route().spec.receiver.port = 105
+
+
+def test_a_listener_is_called_as_the_destination_calls(route) -> None:
+    def titles(**fields: object) -> tuple[str, str]:
+        listen = {"bindAddress": "10.0.0.1", "port": 11113, **fields.pop("listen", {})}
+        to = {"name": "d", "host": "pacs", "port": 104, "aeTitle": "X", "commitment": {"listen": listen}, **fields}
+        (destination,) = route({"spec.receiver.aeTitle": "ROUTER", "spec.destinations": [to]}).spec.destinations
+        return destination.calling_ae_title, destination.commitment.listen.ae_title
+
+    assert titles() == ("ROUTER", "ROUTER")
+    assert titles(callingAeTitle="SENDER") == ("SENDER", "SENDER")
+    assert titles(callingAeTitle="SENDER", listen={"aeTitle": "REPORTS"}) == ("SENDER", "REPORTS")

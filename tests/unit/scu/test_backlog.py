@@ -276,8 +276,8 @@ def test_progress_counts_each_destination(root: Path, receive: Callable[[Instanc
         "onDisk": 3,
         "noDestination": 0,
         "destinations": {
-            "a": {"delivered": 1, "waiting": 2, "parked": 0, "held": 0},
-            "b": {"delivered": 0, "waiting": 3, "parked": 0, "held": 0},
+            "a": {"delivered": 1, "waiting": 2, "stored": 0, "parked": 0, "held": 0},
+            "b": {"delivered": 0, "waiting": 3, "stored": 0, "parked": 0, "held": 0},
         },
     }
 
@@ -373,3 +373,33 @@ def test_a_head_that_names_another_object_than_the_file_is_damage(
     backlog.rescan()
     assert backlog.queues["a"].figures().waiting == 0
     assert len(list((root / "_DAMAGED").glob("2*/1.2.3.dcm"))) == 1
+
+
+def test_what_is_stored_counts_as_delivered_once_no_commitment_is_asked_for(
+    root: Path, receive: Callable[[Instance], str]
+) -> None:
+    path = root / receive(one_image())
+    backlog = backlog_of(root, "a")
+    backlog.rescan()
+    waiting = backlog.queues["a"].take([PAIR])
+    assert waiting is not None
+    stored = backlog.outbox.stored(waiting.folder, waiting.name)
+    backlog.settle(waiting.folder, [(stored, stored.event(Kind.STORED, "a", status="0000"))])
+    assert path.exists(), "an answer alone lets nothing go"
+    again = backlog_of(root, "a")
+    again.rescan()
+    assert not path.exists()
+    (line,) = [line for line in (path.parent / ".receipts.jsonl").read_text().splitlines() if "delivered" in line]
+    assert json.loads(line)["who"] == "spec.destinations[].commitment"
+
+
+def test_what_is_stored_at_a_destination_that_is_gone_stays(root: Path, receive: Callable[[Instance], str]) -> None:
+    path = root / receive(one_image())
+    backlog = backlog_of(root, "a")
+    backlog.rescan()
+    waiting = backlog.queues["a"].take([PAIR])
+    assert waiting is not None
+    stored = backlog.outbox.stored(waiting.folder, waiting.name)
+    backlog.settle(waiting.folder, [(stored, stored.event(Kind.STORED, "a", status="0000"))])
+    backlog_of(root).rescan()
+    assert path.exists()

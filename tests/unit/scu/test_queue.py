@@ -295,3 +295,86 @@ def test_a_kind_that_is_not_accepted_waits_as_a_whole_and_keeps_no_other(queue: 
     queue.kind_refused(MR)
     clock.now += 1
     assert MR in queue.pairs(128), "once it has accepted, the pauses begin anew"
+
+
+@pytest.fixture
+def committing(clock: Clock) -> DestinationQueue:
+    return DestinationQueue(Park(tries=3, over=Duration.of("60s")), clock, commits=True)
+
+
+def store_one(queue: DestinationQueue) -> Waiting:
+    taken = queue.take([CT])
+    assert taken is not None
+    queue.stored(taken)
+    return taken
+
+
+def test_what_is_stored_waits_no_more_and_is_not_taken_again(committing: DestinationQueue) -> None:
+    committing.add(waiting("1.dcm"))
+    stored = store_one(committing)
+    assert committing.take([CT]) is None
+    assert (committing.figures().waiting, committing.figures().uncommitted) == (0, 1)
+    committing.add(stored)  # a rescan
+    committing.add_stored(stored)
+    assert committing.take([CT]) is None
+    committing.discard(stored)
+    assert (committing.figures().uncommitted, len(committing.uncommitted)) == (0, 0)
+
+
+def test_a_later_arrival_waits_until_the_earlier_is_committed_to(committing: DestinationQueue) -> None:
+    first, second = waiting("1.dcm"), waiting("1_2.dcm", number=2)
+    committing.add(first)
+    committing.add(second)
+    assert store_one(committing) is first
+    assert committing.take([CT]) is None
+    committing.discard(first)
+    assert committing.take([CT]) is second
+
+
+def test_an_earlier_arrival_that_is_released_waits_for_the_later_too(committing: DestinationQueue) -> None:
+    second = waiting("1_2.dcm", number=2)
+    committing.add(second)
+    store_one(committing)
+    first = waiting("1.dcm")
+    committing.add(first)
+    assert committing.take([CT]) is None
+    committing.discard(second)
+    assert committing.take([CT]) is first
+
+
+def test_one_arrival_of_an_instance_is_on_its_way_whatever_study_it_is_in(committing: DestinationQueue) -> None:
+    one, other = waiting("1.dcm", OLD), waiting("1.dcm", NEW)
+    committing.add(one)
+    committing.add(other)
+    assert committing.take([CT]) is one
+    assert committing.take([CT]) is None
+    committing.refused(one, "C000")
+    assert committing.take([CT]) is other
+
+
+def test_after_a_restart_what_is_stored_holds_back_later_arrivals(committing: DestinationQueue) -> None:
+    first, second = waiting("1.dcm"), waiting("1_2.dcm", number=2)
+    committing.add_stored(first)
+    committing.add(second)
+    assert committing.take([CT]) is None
+    assert committing.figures().uncommitted == 1
+    committing.discard(first)
+    assert committing.take([CT]) is second
+
+
+def test_what_is_lost_is_sent_again_a_bounded_number_of_times(committing: DestinationQueue, clock: Clock) -> None:
+    one = waiting("1.dcm")
+    committing.add(one)
+    for parked in (False, False, True):
+        assert store_one(committing) is one
+        assert committing.refused(one, "0112", of_target=False) is parked
+        assert len(committing.uncommitted) == 0
+        clock.now += 61
+
+
+def test_the_loss_of_many_is_no_reason_to_leave_the_target_alone(committing: DestinationQueue) -> None:
+    for number in range(5):
+        committing.add(waiting(f"{number}.dcm"))
+    for entry in [store_one(committing) for _ in range(5)]:
+        committing.refused(entry, "0112", of_target=False)
+    assert not committing.resting

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 import pytest
 
 from dicomrs.spool.fs import Data, OsFileSystem
-from dicomrs.spool.layout import CONTROL, DAMAGED, HINTS, INCOMING, LOCKS, QUARANTINE, STATE, STATUS
+from dicomrs.spool.layout import COMMITMENTS, CONTROL, DAMAGED, HINTS, INCOMING, LOCKS, QUARANTINE, STATE, STATUS
 from dicomrs.spool.proof import VolumeError, prepare_root
 
 FS = OsFileSystem()
-FOLDERS = {INCOMING, STATUS, CONTROL, HINTS, LOCKS, STATE, QUARANTINE, DAMAGED}
+FOLDERS = {COMMITMENTS, INCOMING, STATUS, CONTROL, HINTS, LOCKS, STATE, QUARANTINE, DAMAGED}
 
 
 def test_root_and_its_parents_are_made(tmp_path):

@@ -43,10 +43,11 @@ def status(
     ```
 
     A study is, the most urgent first: *parked* (a destination will not take some of it, a person must look), *held*,
-    *waiting*, *no destination* (no rule of the route wants some of it), *damaged* (its bytes changed on the disk),
-    *delivered*, *quarantined* (all that came of it has no pixels), *discarded* (by a person, all of it). "on disk" are
-    the objects that some destination still lacks, "delivered" those that have gone; "study" is the study's name in the
-    logs. With `--root` the destinations are those that receipts name.
+    *waiting*, *uncommitted* (sent, but the storage commitment is awaited), *no destination* (no rule of the route wants
+    some of it), *damaged* (its bytes changed on the disk), *delivered*, *quarantined* (all that came of it has no
+    pixels), *discarded* (by a person, all of it). "on disk" are the objects that some destination still lacks,
+    "delivered" those that have gone; "study" is the study's name in the logs. With `--root` the destinations are those
+    that receipts name.
 
     Exit codes:
 

@@ -6,6 +6,7 @@ from dicomrs.route.load import load_manifests
 from dicomrs.route.match import Facts, destinations_for
 from dicomrs.route.model import (
     ClinicRoute,
+    Commitment,
     Destination,
     Limits,
     Metadata,
@@ -22,6 +23,7 @@ from dicomrs.route.watch import Change, Manifests
 __all__ = [
     "Change",
     "ClinicRoute",
+    "Commitment",
     "Conflict",
     "Destination",
     "Duration",

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, product
+from typing import NamedTuple
 
 from dicomrs.route.model import ClinicRoute, Destination, Receiver
 from dicomrs.route.types import FieldPath, plain_ip
@@ -27,8 +28,40 @@ def check_routes(routes: Sequence[ClinicRoute]) -> list[Conflict]:
     """Return what keeps these routes from running side by side; routes are numbered from 0."""
     conflicts = [conflict for number, route in enumerate(routes) for conflict in _within(number, route)]
     for (other, first), (number, second) in combinations(enumerate(routes), 2):
-        conflicts += (Conflict(number, path, other, path, message) for path, message in _between(first, second))
+        conflicts += (Conflict(number, path, other, where, message) for path, where, message in _between(first, second))
     return conflicts
+
+
+class _Place(NamedTuple):
+    """Where a route listens: for scanners, or a destination of it for reports; whose, for sentences."""
+
+    address: str | None
+    interface: str | None
+    port: int
+    path: FieldPath
+    subject: str
+    whose: str
+
+    def __str__(self) -> str:
+        return f"{self.address or self.interface} port {self.port}"
+
+
+def _places(route: ClinicRoute) -> list[_Place]:
+    receiver, whose = route.spec.receiver, f'route "{route.metadata.name}"'
+    found = [_Place(receiver.bind_address, receiver.interface, receiver.port, _PORT, f"the receiver of {whose}", whose)]
+    for index, destination in enumerate(route.spec.destinations):
+        if destination.commitment is not None and (listen := destination.commitment.listen) is not None:
+            path: FieldPath = ("spec", "destinations", index, "commitment", "listen", "port")
+            subject = f'destination "{destination.name}" of {whose}'
+            found.append(_Place(listen.bind_address, None, listen.port, path, subject, subject))
+    return found
+
+
+def _collision(first: _Place, second: _Place) -> str:
+    return (
+        f"{second.subject} would listen on {second}, but {first.whose} listens on {first}; "
+        "give one of them another port or address"
+    )
 
 
 def _within(number: int, route: ClinicRoute) -> Iterator[Conflict]:
@@ -45,34 +78,37 @@ def _within(number: int, route: ClinicRoute) -> Iterator[Conflict]:
                 "which would send to itself for ever; write the address and port of the target"
             )
             yield Conflict(number, (*here, "host"), number, _PORT, message)
+    receiver, *listens = _places(route)
+    for first, second in [*((receiver, one) for one in listens), *combinations(listens, 2)]:
+        # Destinations of one route may share a place: a report names its transaction, and that one its destination.
+        shared = first is not receiver and (first.address, first.port) == (second.address, second.port)
+        if _same_place(first, second) and not shared:
+            yield Conflict(number, second.path, number, first.path, _collision(first, second))
 
 
-def _between(first: ClinicRoute, second: ClinicRoute) -> Iterator[tuple[FieldPath, str]]:
+def _between(first: ClinicRoute, second: ClinicRoute) -> Iterator[tuple[FieldPath, FieldPath, str]]:
     one, two = first.metadata.name, second.metadata.name
     if one == two:
-        yield _NAME, f'a second route is called "{two}"; give each route a name of its own'
+        yield _NAME, _NAME, f'a second route is called "{two}"; give each route a name of its own'
         return  # probably one document twice: the rest would only repeat it
-    if _same_place(first.spec.receiver, second.spec.receiver):
-        message = (
-            f'the receiver of route "{two}" would listen on {_place(second.spec.receiver)}, but route "{one}" '
-            f"listens on {_place(first.spec.receiver)}; give one of them another port or address"
-        )
-        yield _PORT, message
+    for here, there in product(_places(first), _places(second)):
+        if _same_place(here, there):
+            yield there.path, here.path, _collision(here, there)
     if _overlap(first.spec.storage.root, second.spec.storage.root):
         message = (
             f'"{second.spec.storage.root}" of route "{two}" and "{first.spec.storage.root}" of route "{one}" '
             "overlap; give each route a folder of its own"
         )
-        yield _ROOT, message
+        yield _ROOT, _ROOT, message
 
 
-def _same_place(one: Receiver, two: Receiver) -> bool:
+def _same_place(one: _Place, two: _Place) -> bool:
     """Say whether Linux would refuse the second bind. An address and an interface meet only on the machine."""
     if one.port != two.port:
         return False
     if one.interface is not None and two.interface is not None:
         return one.interface == two.interface
-    first, second = plain_ip(one.bind_address or ""), plain_ip(two.bind_address or "")
+    first, second = plain_ip(one.address or ""), plain_ip(two.address or "")
     if first is None or second is None:
         return any(ip is not None and ip.is_unspecified for ip in (first, second))
     if first == second:
@@ -99,7 +135,3 @@ def _is_loop(receiver: Receiver, destination: Destination) -> bool:
 
 def _overlap(one: str, two: str) -> bool:
     return f"{one}/".startswith(f"{two}/") or f"{two}/".startswith(f"{one}/")
-
-
-def _place(receiver: Receiver) -> str:
-    return f"{receiver.bind_address or receiver.interface} port {receiver.port}"

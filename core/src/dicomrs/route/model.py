@@ -291,12 +291,11 @@ class Spec(_Section):
         receiver = info.data.get("receiver")
         if receiver is None:  # it has an error of its own
             return destinations
-        own = {"calling_ae_title": receiver.ae_title}
-        return tuple(one if one.calling_ae_title else one.model_copy(update=own) for one in destinations)
+        return tuple(_with_titles(one, receiver.ae_title) for one in destinations)
 
 
 class ClinicRoute(_Section):
-    """One route. In a loaded route `storage.root` and each `callingAeTitle` are filled in, never empty."""
+    """One route. In a loaded route `storage.root` and each AE title are filled in, never empty."""
 
     api_version: Literal["dicomrs.io/v1alpha1"]
     """Always `dicomrs.io/v1alpha1`."""
@@ -320,6 +319,16 @@ class ClinicRoute(_Section):
             return spec
         storage = spec.storage.model_copy(update={"root": f"/home/dicom/{metadata.name}"})
         return spec.model_copy(update={"storage": storage})
+
+
+def _with_titles(destination: Destination, own: str) -> Destination:
+    calling = destination.calling_ae_title or own
+    filled: dict[str, Any] = {"calling_ae_title": calling}
+    commitment = destination.commitment
+    if commitment is not None and commitment.listen is not None and not commitment.listen.ae_title:
+        listen = commitment.listen.model_copy(update={"ae_title": calling})
+        filled["commitment"] = commitment.model_copy(update={"listen": listen})
+    return destination.model_copy(update=filled)
 
 
 def _without(data: Any, keys: set[str]) -> Any:

@@ -193,7 +193,7 @@ class Inbox:
         waiting = same_dataset(self.fs, part.fd, f"{folder}/{name}")
         if waiting is None:
             return False
-        final = (Kind.DELIVERED, Kind.PARKED, Kind.DISCARDED)
+        final = (Kind.DELIVERED, Kind.STORED, Kind.PARKED, Kind.DISCARDED)
         settled = {event.arrival for event in read_events(self.fs, folder) if event.kind in final}
         return waiting.record.arrival not in settled
 

@@ -15,6 +15,7 @@ CONTROL: Final = ".control"
 HINTS: Final = ".hints"
 LOCKS: Final = ".locks"
 STATE: Final = ".dicomrs"  # the one folder that nothing rebuilds: the audit log
+COMMITMENTS: Final = ".commitments"
 BALLAST: Final = ".ballast"
 QUARANTINE: Final = "_INVALID_NO_PIXELS"
 DAMAGED: Final = "_DAMAGED"

@@ -10,12 +10,14 @@ from dicomrs.spool.receipts import Event, History, Kind
 class Outlook:
     """Of one arrival under the route as it is now.
 
-    waiting: destinations to send to; parked, held: destination -> the event that says why;
+    waiting: destinations to send to; stored: those that have it and have not committed to it yet; parked, held: those
+    that do not get it; each with the event that says so;
     complete: nothing more to do, the object may leave the disk.
     """
 
     waiting: tuple[str, ...]
     delivered: tuple[str, ...]
+    stored: dict[str, Event]
     parked: dict[str, Event]
     held: dict[str, Event]
     complete: bool
@@ -23,7 +25,7 @@ class Outlook:
     @property
     def no_destination(self) -> bool:
         """Kept, visibly, because no destination wants it and none has confirmed it."""
-        return not (self.waiting or self.parked or self.held or self.complete)
+        return not (self.waiting or self.stored or self.parked or self.held or self.complete)
 
 
 def outlook(arrival: str, named: Iterable[str], ledger: History) -> Outlook:
@@ -33,19 +35,22 @@ def outlook(arrival: str, named: Iterable[str], ledger: History) -> Outlook:
     complete if some destination has confirmed it, and stays otherwise. What a person has discarded is complete.
     """
     if ledger.discarded(arrival):
-        return Outlook((), (), {}, {}, complete=True)
+        return Outlook((), (), {}, {}, {}, complete=True)
     waiting, delivered = [], []
+    stored: dict[str, Event] = {}
     parked: dict[str, Event] = {}
     held: dict[str, Event] = {}
     for destination in named:
         event = ledger.standing(arrival, destination)
-        if event is None or event.kind in (Kind.RELEASED, Kind.RESENT):
+        if event is None or event.kind in (Kind.RELEASED, Kind.RESENT, Kind.UNCOMMITTED):
             waiting.append(destination)
         elif event.kind is Kind.DELIVERED:
             delivered.append(destination)
+        elif event.kind is Kind.STORED:
+            stored[destination] = event
         elif event.kind is Kind.PARKED:
             parked[destination] = event
         else:
             held[destination] = event
-    done = not (waiting or parked or held) and (bool(delivered) or ledger.delivered_anywhere(arrival))
-    return Outlook(tuple(waiting), tuple(delivered), parked, held, done)
+    done = not (waiting or stored or parked or held) and (bool(delivered) or ledger.delivered_anywhere(arrival))
+    return Outlook(tuple(waiting), tuple(delivered), stored, parked, held, done)

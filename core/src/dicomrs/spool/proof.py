@@ -5,7 +5,7 @@ import os
 import uuid
 
 from dicomrs.spool.fs import FileSystem, locked, put_file
-from dicomrs.spool.layout import CONTROL, DAMAGED, HINTS, INCOMING, LOCKS, QUARANTINE, STATE, STATUS
+from dicomrs.spool.layout import COMMITMENTS, CONTROL, DAMAGED, HINTS, INCOMING, LOCKS, QUARANTINE, STATE, STATUS
 from dicomrs.spool.space import is_full
 
 
@@ -25,7 +25,7 @@ def prepare_root(fs: FileSystem, root: str) -> None:
     """
     try:
         _make_root(fs, root)
-        for name in (INCOMING, STATUS, CONTROL, HINTS, LOCKS, STATE, QUARANTINE, DAMAGED):
+        for name in (INCOMING, STATUS, CONTROL, HINTS, LOCKS, STATE, COMMITMENTS, QUARANTINE, DAMAGED):
             with contextlib.suppress(FileExistsError):
                 fs.mkdir(f"{root}/{name}")
         fs.fsync_dir(root)

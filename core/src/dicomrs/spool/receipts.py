@@ -21,6 +21,8 @@ class Kind(StrEnum):
     """What happened to an arrival at a destination."""
 
     DELIVERED = "delivered"
+    STORED = "stored"  # the destination has answered that it has it; its storage commitment is awaited
+    UNCOMMITTED = "uncommitted"  # the destination has said since that it does not have it: to be sent again
     PARKED = "parked"  # the destination will not take it; waits for a person
     HELD = "held"  # not to be sent until a person says so
     RELEASED = "released"  # by a person: to be tried again
@@ -136,7 +138,11 @@ class History:
 
     def standing(self, arrival: str, destination: str) -> Event | None:
         """The event that says how an arrival stands at a destination; None: it waits."""
-        return self.last(arrival, destination) or self.last("", destination) or self.last("", EVERYWHERE)
+        own = self.last(arrival, destination)
+        if own is not None and own.kind is not Kind.UNCOMMITTED:
+            return own
+        # Nothing was said of it, or that it is to be sent again: then it stands as its study does.
+        return self.last("", destination) or self.last("", EVERYWHERE) or own
 
     def is_held(self, destination: str) -> bool:
         """Whether the study is held as a whole at a destination; EVERYWHERE: at any."""

@@ -141,7 +141,10 @@ class Actions:
                 remove_aside(self._outbox.fs, self._outbox.root, one)
             elif study is None or (waiting := present.get(one.arrival)) is None:
                 continue
-            elif outlook(one.arrival, waiting.named, study.ledger).waiting:
+            elif (view := outlook(one.arrival, waiting.named, study.ledger)).stored:
+                self._result.reasons["another destination has it and has not committed to it yet"] += 1
+                continue
+            elif view.waiting:
                 self._result.reasons["it waits to be sent to another destination: hold it first"] += 1
                 continue
             else:
@@ -231,6 +234,8 @@ def _kinds(view: Outlook) -> set[What]:
 def _why_not_resent(view: Outlook, destination: str) -> str:
     if destination in view.waiting:
         return "it waits there already"
+    if destination in view.stored:
+        return "it is there already, and its storage commitment is awaited"
     if destination in view.held:
         return "it is held: release it"
     return "the route does not send it there"

@@ -14,7 +14,7 @@ from dicomrs.route import ClinicRoute, destinations_for
 from dicomrs.spool.hints import HintReader
 from dicomrs.spool.layout import parse_object_name, study_key
 from dicomrs.spool.outbox import Outbox, Stored
-from dicomrs.spool.outlook import outlook
+from dicomrs.spool.outlook import Outlook, outlook
 from dicomrs.spool.receipts import Event, Kind, Ledger, event_now
 from dicomrs.spool.record import NewerFormatError, NotOursError
 from dicomrs_scu.progress import write_progress
@@ -45,6 +45,7 @@ class Backlog:
         self.outbox = outbox
         self.route = route
         self.queues = queues
+        self._committing = {one.name for one in route.spec.destinations if one.commitment is not None}
         self._hints = HintReader(outbox.fs, outbox.root)
         self._studies: dict[str, OpenStudy] = {}
         self._mutex = threading.Lock()
@@ -147,6 +148,7 @@ class Backlog:
         stored = self.outbox.stored(folder, name)
         waiting = waiting_of(self.route, stored)
         self._flag_conflict(study, stored, waiting)
+        self._waive(study, stored, waiting)
         study.changed = True
         if outlook(waiting.arrival, waiting.named, study.ledger).complete:
             self.outbox.remove(stored)
@@ -155,8 +157,29 @@ class Backlog:
         return waiting
 
     def _queue_up(self, study: OpenStudy, waiting: Waiting) -> None:
-        for destination in outlook(waiting.arrival, waiting.named, study.ledger).waiting:
+        self._put_in_queues(waiting, outlook(waiting.arrival, waiting.named, study.ledger))
+
+    def _put_in_queues(self, waiting: Waiting, view: Outlook) -> None:
+        for destination in view.waiting:
             self.queues[destination].add(waiting)
+        for destination in view.stored:
+            self.queues[destination].add_stored(waiting)
+
+    def _waive(self, study: OpenStudy, stored: Stored, waiting: Waiting) -> None:
+        """What a destination has counts as delivered once the route asks it for no storage commitment any more."""
+        view = outlook(waiting.arrival, waiting.named, study.ledger)
+        details = {
+            "who": "spec.destinations[].commitment",
+            "why": "the route asks for no storage commitment any more",
+            "named": ",".join(waiting.named),
+        }
+        waived = [
+            stored.event(Kind.DELIVERED, name, status=event.status, association=event.association, **details)
+            for name, event in view.stored.items()
+            if name not in self._committing
+        ]
+        if waived:
+            self._commit(study, waived)
 
     def forget(self, waiting: Waiting) -> None:
         """The object is not on the disk any more: somebody removed it."""
@@ -248,10 +271,10 @@ class Backlog:
 
     def requeue(self, waiting: Waiting) -> bool:
         """Queue an object where it waits, and nowhere else; whether it is being sent where it waits no more."""
-        wanted = outlook(waiting.arrival, waiting.named, self._study(waiting.folder).ledger).waiting
-        for destination in wanted:
-            self.queues[destination].add(waiting)
-        in_flight = [self.queues[name].discard(waiting) for name in waiting.named if name not in wanted]
+        view = outlook(waiting.arrival, waiting.named, self._study(waiting.folder).ledger)
+        self._put_in_queues(waiting, view)
+        others = [name for name in waiting.named if name not in view.waiting and name not in view.stored]
+        in_flight = [self.queues[name].discard(waiting) for name in others]
         return any(in_flight)
 
     def note(self, waiting: Waiting, events: list[Event]) -> None:
@@ -261,6 +284,10 @@ class Backlog:
         study = self._study(waiting.folder)
         with study.mutex:
             self._commit(study, events)
+
+    def last(self, folder: str, arrival: str, destination: str) -> Event | None:
+        """How an arrival stands at a destination; OSError if its study cannot be read."""
+        return self._study(folder).ledger.last(arrival, destination)
 
     def damaged(self, waiting: Waiting, reason: str) -> None:
         """An object is not what was received: move it away, and say so in the receipts."""

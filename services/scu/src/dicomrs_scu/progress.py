@@ -3,7 +3,7 @@
 import json
 from contextlib import suppress
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from dicomrs.spool.fs import CREATE, write_all
 from dicomrs.spool.layout import METADATA
@@ -12,13 +12,15 @@ from dicomrs.spool.outlook import outlook
 from dicomrs.spool.receipts import Kind, Ledger
 from dicomrs_scu.waiting import Waiting
 
+_STANDINGS: Final = ("delivered", "waiting", "stored", "parked", "held")
+
 
 def progress(ledger: Ledger, present: list[Waiting]) -> dict[str, Any]:
-    """Per destination how many objects are delivered, waiting, parked and held; and how many are still on disk."""
+    """Per destination how many objects are delivered, waiting and so on; and how many are still on disk."""
     destinations: dict[str, dict[str, int]] = {}
 
     def count(destination: str, what: str, number: int = 1) -> None:
-        figures = destinations.setdefault(destination, {"delivered": 0, "waiting": 0, "parked": 0, "held": 0})
+        figures = destinations.setdefault(destination, dict.fromkeys(_STANDINGS, 0))
         figures[what] += number
 
     for (destination, kind), number in ledger.counts().items():
@@ -27,7 +29,7 @@ def progress(ledger: Ledger, present: list[Waiting]) -> dict[str, Any]:
     undestined = 0
     for waiting in present:
         view = outlook(waiting.arrival, waiting.named, ledger)
-        for what, names in (("waiting", view.waiting), ("parked", view.parked), ("held", view.held)):
+        for what, names in zip(_STANDINGS[1:], (view.waiting, view.stored, view.parked, view.held), strict=True):
             for name in names:
                 count(name, what)
         undestined += view.no_destination

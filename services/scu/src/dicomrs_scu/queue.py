@@ -15,6 +15,7 @@ from itertools import islice
 
 from dicomrs.route import Park
 from dicomrs_scu.backoff import OBJECT_FIRST, TARGET_FIRST, TARGET_LIMIT, Tries, delay
+from dicomrs_scu.uncommitted import Uncommitted
 from dicomrs_scu.waiting import Pair, Waiting
 
 _SICK_AFTER = 3  # different objects refused in a row: it is the target, not the objects
@@ -22,9 +23,13 @@ _SICK_AFTER = 3  # different objects refused in a row: it is the target, not the
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """For status files: objects waiting, of them refused before, confirmations, and why the target is not sent to."""
+    """For status files: objects waiting, of them refused before, confirmations, and why the target is not sent to.
+
+    uncommitted: objects that the target has, and has not committed to yet; these do not wait.
+    """
 
     waiting: int
+    uncommitted: int
     refused: int
     confirmed: int
     oldest: str
@@ -35,8 +40,13 @@ class Figures:
 class DestinationQueue:
     """All methods take the lock; now is time.monotonic()."""
 
-    def __init__(self, park: Park, clock: Callable[[], float]) -> None:
+    def __init__(self, park: Park, clock: Callable[[], float], *, commits: bool = False) -> None:
+        """commits: the target is asked for storage commitment, which is about SOP Instances, not about arrivals: so
+        only one arrival of each is at the target without its commitment, or on the way to it.
+        """
         self.park = park
+        self.uncommitted = Uncommitted(clock)
+        self._commits = commits
         self._clock = clock
         self._changed = threading.Condition()
         self._folders: list[str] = []  # sorted: oldest study first
@@ -47,6 +57,7 @@ class DestinationQueue:
         self._names: dict[str, Counter[str]] = {}  # of the entries; for folders in which a UID has come more than once
         self._refused: dict[str, tuple[Waiting, Tries]] = {}  # by arrival
         self._in_flight: set[str] = set()
+        self._claims: dict[str, str] = {}  # what has gone to a target that commits: SOP Instance -> arrival
         self._confirmed = 0
         self._failures = 0
         self._refused_in_row: set[str] = set()  # arrivals, since the last confirmation
@@ -57,18 +68,30 @@ class DestinationQueue:
     def add(self, waiting: Waiting) -> None:
         """Queue an object; once is enough."""
         with self._changed:
-            entries = self._entries.get(waiting.folder)
-            if entries is None:
-                entries = self._entries[waiting.folder] = {}
-                self._ready[waiting.folder] = {}
-                insort(self._folders, waiting.folder)
-            if waiting.arrival in entries:
-                return
-            entries[waiting.arrival] = waiting
-            if waiting.folder in self._names:
-                self._names[waiting.folder][waiting.name] += 1
-            self._ready[waiting.folder][waiting.arrival] = waiting
-            self._changed.notify()
+            if self._enter(waiting):
+                self._ready[waiting.folder][waiting.arrival] = waiting
+                self._changed.notify()
+
+    def add_stored(self, waiting: Waiting) -> None:
+        """Know of an object that the destination has, and has not committed to yet; once is enough."""
+        with self._changed:
+            if self._enter(waiting):
+                self._claims.setdefault(waiting.stem, waiting.arrival)
+                self.uncommitted.add(waiting)
+
+    def _enter(self, waiting: Waiting) -> bool:
+        """Whether it is new."""
+        entries = self._entries.get(waiting.folder)
+        if entries is None:
+            entries = self._entries[waiting.folder] = {}
+            self._ready[waiting.folder] = {}
+            insort(self._folders, waiting.folder)
+        if waiting.arrival in entries:
+            return False
+        entries[waiting.arrival] = waiting
+        if waiting.folder in self._names:
+            self._names[waiting.folder][waiting.name] += 1
+        return True
 
     def discard(self, waiting: Waiting) -> bool:
         """Forget an object: delivered, parked, held, damaged or gone; whether it is being sent, which is finished."""
@@ -105,6 +128,8 @@ class DestinationQueue:
                 if waiting.pair in accepted:
                     self._ready[waiting.folder].pop(waiting.arrival, None)
                     self._in_flight.add(waiting.arrival)
+                    if self._commits:
+                        self._claims[waiting.stem] = waiting.arrival
                     return waiting
             return None
 
@@ -120,15 +145,25 @@ class DestinationQueue:
     def confirmed(self, waiting: Waiting) -> None:
         """The destination has it. Objects that were refused while the target was sick may go again at once."""
         with self._changed:
-            self._confirmed += 1
-            self._failures = 0
-            self._kinds.pop(waiting.pair, None)
-            self._refused_in_row.clear()
-            self._retry_at, self._trouble = 0.0, ""
+            self._is_well(waiting)
             self._discard(waiting)
-            for _, tries in self._refused.values():
-                if tries.sick:
-                    tries.due, tries.sick = 0.0, False
+
+    def stored(self, waiting: Waiting) -> None:
+        """The destination has it, and is to commit to it; later arrivals of its SOP Instance wait for that."""
+        with self._changed:
+            self._is_well(waiting)
+            if waiting.arrival in self._entries.get(waiting.folder, {}):
+                self.uncommitted.add(waiting)
+
+    def _is_well(self, waiting: Waiting) -> None:
+        self._confirmed += 1
+        self._failures = 0
+        self._kinds.pop(waiting.pair, None)
+        self._refused_in_row.clear()
+        self._retry_at, self._trouble = 0.0, ""
+        for _, tries in self._refused.values():
+            if tries.sick:
+                tries.due, tries.sick = 0.0, False
 
     def refused(self, waiting: Waiting, why: str, *, countable: bool = True, of_target: bool = True) -> bool:
         """Put an object at the tail with a back-off of its own; True: it has had its tries and is to be parked.
@@ -138,7 +173,7 @@ class DestinationQueue:
         """
         with self._changed:
             now = self._clock()
-            self._in_flight.discard(waiting.arrival)
+            self._came_back(waiting)
             if waiting.arrival not in self._entries.get(waiting.folder, {}):
                 return False  # it has left meanwhile
             _, tries = self._refused.setdefault(waiting.arrival, (waiting, Tries()))
@@ -172,7 +207,7 @@ class DestinationQueue:
     def put_back(self, waiting: Waiting) -> None:
         """It was not tried after all."""
         with self._changed:
-            self._in_flight.discard(waiting.arrival)
+            self._came_back(waiting)
             if waiting.arrival in self._entries.get(waiting.folder, {}) and waiting.arrival not in self._refused:
                 self._ready[waiting.folder][waiting.arrival] = waiting
 
@@ -201,13 +236,15 @@ class DestinationQueue:
     def figures(self) -> Figures:
         """For the status file."""
         with self._changed:
+            refused = [tries for arrival, (_, tries) in self._refused.items() if arrival not in self._in_flight]
             return Figures(
-                waiting=sum(len(entries) for entries in self._entries.values()),
-                refused=len(self._refused),
+                waiting=sum(len(entries) for entries in self._entries.values()) - len(self.uncommitted),
+                uncommitted=len(self.uncommitted),
+                refused=len(refused),
                 confirmed=self._confirmed,
                 oldest=self._oldest(),
                 retry_in=max(0.0, self._retry_at - self._clock()),
-                trouble=self._trouble or next((tries.why for _, tries in self._refused.values()), ""),
+                trouble=self._trouble or next((tries.why for tries in refused), ""),
             )
 
     def _oldest(self) -> str:
@@ -219,8 +256,16 @@ class DestinationQueue:
         self._trouble = why
         self._retry_at = now + delay(self._failures, TARGET_FIRST, TARGET_LIMIT)
 
-    def _discard(self, waiting: Waiting) -> None:
+    def _came_back(self, waiting: Waiting) -> None:
+        """It is neither on its way to the target any more, nor there uncommitted."""
         self._in_flight.discard(waiting.arrival)
+        self.uncommitted.discard(waiting.arrival)
+        if self._claims.get(waiting.stem) == waiting.arrival:
+            del self._claims[waiting.stem]
+            self._changed.notify_all()
+
+    def _discard(self, waiting: Waiting) -> None:
+        self._came_back(waiting)
         self._refused.pop(waiting.arrival, None)
         entries = self._entries.get(waiting.folder)
         if entries is None:
@@ -264,6 +309,8 @@ class DestinationQueue:
                     yield waiting
 
     def _is_first(self, waiting: Waiting) -> bool:
+        if self._claims and self._claims.get(waiting.stem, waiting.arrival) != waiting.arrival:
+            return False
         if waiting.number == 1:
             return True
         names = self._names.get(waiting.folder)

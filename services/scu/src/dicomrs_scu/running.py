@@ -18,6 +18,7 @@ from dicomrs.spool.outbox import Outbox
 from dicomrs.spool.proof import VolumeError, prepare_root
 from dicomrs.spool.space import drop_ballast, lay_ballast
 from dicomrs_scu.backlog import Backlog
+from dicomrs_scu.commitments import Commitments
 from dicomrs_scu.persons import Persons
 from dicomrs_scu.queue import DestinationQueue
 from dicomrs_scu.retention import retire_old
@@ -53,10 +54,14 @@ class RunningRoute(threading.Thread):
         self._fs = fs
         self._root = route.spec.storage.root
         self._stopping = threading.Event()
-        self._queues = {to.name: DestinationQueue(to.park, time.monotonic) for to in route.spec.destinations}
+        self._queues = {
+            to.name: DestinationQueue(to.park, time.monotonic, commits=to.commitment is not None)
+            for to in route.spec.destinations
+        }
         self._tls = {to.name: destination_tls(secrets, to) for to in route.spec.destinations}
         self._backlog = Backlog(Outbox(fs, self._root), route, self._queues)
         self._senders: list[Sender] = []
+        self._commitments: Commitments | None = None
         self.trouble: VolumeError | None = None
         """Why the root cannot be used."""
 
@@ -67,7 +72,10 @@ class RunningRoute(threading.Thread):
     @property
     def healthy(self) -> bool:
         """Whether its threads live; they end only when stopped, or by a fault of ours."""
-        return self._stopping.is_set() or (self.is_alive() and all(sender.is_alive() for sender in list(self._senders)))
+        if self._stopping.is_set():
+            return True
+        senders = all(sender.is_alive() for sender in list(self._senders))
+        return self.is_alive() and senders and (self._commitments is None or self._commitments.healthy)
 
     @property
     def stopping(self) -> bool:
@@ -76,8 +84,9 @@ class RunningRoute(threading.Thread):
 
     @property
     def waiting(self) -> int:
-        """How many deliveries are still to be made."""
-        return sum(queue.figures().waiting for queue in self._queues.values())
+        """How many deliveries are still to be made, or to be committed to."""
+        figures = [queue.figures() for queue in self._queues.values()]
+        return sum(one.waiting + one.uncommitted for one in figures)
 
     def run(self) -> None:
         """Serve until stopped."""
@@ -86,12 +95,16 @@ class RunningRoute(threading.Thread):
             return
         try:
             self._start_senders()
+            self._commitments = Commitments(self._backlog, self.route, self._tls)
+            self._commitments.start(suspended=self.route.spec.suspend)
             self._work()
         except Exception:
             logger.exception("route ended by a fault of ours", route=self.route.metadata.name)
         finally:
             for sender in self._senders:
                 sender.stop()
+            if self._commitments is not None:
+                self._commitments.stop()
             for sender in self._senders:
                 sender.join()
             self._backlog.write_progress()
@@ -183,6 +196,8 @@ class RunningRoute(threading.Thread):
             began = time.monotonic()
 
         self._backlog.rescan(pause)
+        if self._commitments is not None:
+            self._commitments.prune()
         self._keep_ballast()
 
     def _retire(self) -> None:
@@ -198,8 +213,13 @@ class RunningRoute(threading.Thread):
         self._backlog.write_progress()
         destinations: dict[str, Any] = {}
         for name, queue in self._queues.items():
-            destinations[name] = {**asdict(queue.figures()), "suspended": self.route.spec.suspend}
-            if (tls := self._tls[name]) is not None:
-                destinations[name]["trouble"] = destinations[name]["trouble"] or tls.credentials.trouble
+            told = asdict(queue.figures())
+            tls, commitments = self._tls[name], self._commitments
+            told["trouble"] = (
+                told["trouble"]
+                or (tls.credentials.trouble if tls is not None else "")
+                or (commitments.trouble(name) if commitments is not None else "")
+            )
+            destinations[name] = {**told, "suspended": self.route.spec.suspend}
         figures = {"route": self.route.metadata.name, "destinations": destinations}
         write_heartbeat(self._root, "scu", figures)

@@ -266,7 +266,7 @@ class Sender(threading.Thread):
         told = said + (f" ({reply.comment})" if reply.comment else "")
         if meaning is Verdict.DELIVERED:
             logger.info(
-                "delivered",
+                "delivered" if self._destination.commitment is None else "stored",
                 destination=self._destination.name,
                 study=self._backlog.key_of(waiting.folder),
                 arrival=waiting.arrival,
@@ -276,8 +276,9 @@ class Sender(threading.Thread):
                 seconds=round(seconds, 4),
             )
             note = reply.comment if reply.status else ""
+            kind = Kind.DELIVERED if self._destination.commitment is None else Kind.STORED
             event = stored.event(
-                Kind.DELIVERED,
+                kind,
                 self._destination.name,
                 status=f"{reply.status:04X}",
                 association=number,

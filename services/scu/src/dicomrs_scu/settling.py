@@ -7,7 +7,7 @@ from typing import Final
 
 from dicomrs.log import get_logger
 from dicomrs.spool.outbox import Stored
-from dicomrs.spool.receipts import Event
+from dicomrs.spool.receipts import Event, Kind
 from dicomrs_scu.backlog import Backlog
 from dicomrs_scu.queue import DestinationQueue
 from dicomrs_scu.waiting import Waiting
@@ -98,8 +98,11 @@ class Settler:
                     self._queue.put_back(waiting)
                 self._queue.target_failed(f"receipts cannot be written: {why}")
             else:
-                for waiting, _, _ in results:
-                    self._queue.confirmed(waiting)
+                for waiting, _, event in results:
+                    if event.kind is Kind.STORED:
+                        self._queue.stored(waiting)
+                    else:
+                        self._queue.confirmed(waiting)
 
 
 def _folder(delivery: Delivery) -> str:

@@ -22,6 +22,15 @@ class Waiting:
     named: tuple[str, ...]
     received: str
 
+    @property
+    def stem(self) -> str:
+        """What the names of all arrivals of its SOP Instance have in common."""
+        if self.number == 1:
+            return self.name[: -len(".dcm")]
+        parsed = parse_object_name(self.name)
+        assert parsed is not None
+        return parsed[0]
+
     def earlier_names(self) -> list[str]:
         """File names of the arrivals of the same SOP Instance that must travel first, if they wait."""
         parsed = parse_object_name(self.name)

@@ -1,0 +1,215 @@
+"""Where destinations report on associations of their own (PS3.4 J.3.3): Verification and storage commitment only.
+
+A report is believed for its transaction, not for where it comes from; see reports.py. The called AE title is checked
+all the same, so that a wrong entry at the target shows when it is made, and not by the reports that are missing.
+"""
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Collection
+from typing import Final
+
+from dicomrs.log import get_logger
+from dicomrs_scu.reports import Reports
+from dicomrs_wire import negotiation
+from dicomrs_wire.association import AssociationRequest, decode_request, encode_reject
+from dicomrs_wire.commitment import COMMITMENT, DATASET_LIMIT
+from dicomrs_wire.dimse import C_ECHO_RQ, VERIFICATION, echo_response, normalized_response
+from dicomrs_wire.errors import Aborted, AssociationError, ProtocolError, Timeout
+from dicomrs_wire.messages import Assembler, Message
+from dicomrs_wire.pdu import (
+    RELEASE_RP,
+    PduType,
+    fragment_size,
+    pack_abort,
+    pack_command,
+    parse_abort,
+    split_pdata,
+)
+from dicomrs_wire.stream import PduReader, send, tune
+
+MOST_ASSOCIATIONS: Final = 16
+_ARTIM_SECONDS: Final = 30.0  # PS3.8 9.1.4: time to say who you are
+_IDLE_SECONDS: Final = 60.0
+_LONGEST_SECONDS: Final = 600.0  # of an association: reports are short
+_SEND_SECONDS: Final = 30.0
+_BIND_AGAIN_SECONDS: Final = 2.0
+_ACCEPT_SECONDS: Final = 0.5
+_PDU_LIMIT: Final = 128 * 1024
+_CALLED_NOT_RECOGNISED: Final = (1, 1, 7)  # PS3.8 table 9-21
+
+logger = get_logger()
+
+
+class ReportListener(threading.Thread):
+    """Start it; stop() and join() it. An address that is not there yet is tried again for ever."""
+
+    def __init__(self, place: tuple[str, int], titles: Collection[str], reports: Reports) -> None:
+        """place: address and port; titles: the AE titles by which it may be called."""
+        super().__init__(name=f"reports-{place[1]}", daemon=True)
+        self._place = place
+        self._titles = titles
+        self._reports = reports
+        self._stopping = threading.Event()
+        self._places = threading.BoundedSemaphore(MOST_ASSOCIATIONS)
+        self.trouble = ""
+        """Why no report can be heard here."""
+
+    def stop(self) -> None:
+        """Hear nothing further; callable from any thread."""
+        self._stopping.set()
+
+    def run(self) -> None:
+        """Until stopped."""
+        while not self._stopping.is_set():
+            try:
+                with self._listen() as listener:
+                    self._accept(listener)
+            except OSError as error:
+                where = f"{self._place[0]} port {self._place[1]}"
+                why = f"storage commitment reports cannot be heard on {where} (commitment.listen): {error.strerror}"
+                if why != self.trouble:
+                    logger.error("not listening for reports", reason=f"{why}; trying again")
+                self.trouble = why
+                self._stopping.wait(_BIND_AGAIN_SECONDS)
+
+    def _listen(self) -> socket.socket:
+        address, port = self._place
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        listener = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            listener.bind((address, port))
+            listener.listen(MOST_ASSOCIATIONS)
+            listener.settimeout(_ACCEPT_SECONDS)
+        except BaseException:
+            listener.close()
+            raise
+        self.trouble = ""
+        logger.info("listening for reports", address=address, port=port, ae_titles=sorted(self._titles))
+        return listener
+
+    def _accept(self, listener: socket.socket) -> None:
+        while not self._stopping.is_set():
+            try:
+                sock, peer = listener.accept()
+            except TimeoutError:
+                continue
+            if not self._places.acquire(blocking=False):
+                logger.warning("report refused", address=peer[0], reason=f"{MOST_ASSOCIATIONS} are being heard already")
+                sock.close()
+                continue
+            try:
+                threading.Thread(target=self._serve, args=(sock, str(peer[0])), daemon=True).start()
+            except RuntimeError:  # the system allows no more threads
+                sock.close()
+                self._places.release()
+
+    def _serve(self, sock: socket.socket, address: str) -> None:
+        try:
+            tune(sock)
+            _Hearing(sock, address, self._titles, self._reports).serve()
+        except AssociationError as error:
+            logger.info("association for reports failed", address=address, reason=str(error))
+        except Exception:
+            logger.exception("association for reports ended by a fault of ours", address=address)
+        finally:
+            sock.close()
+            self._places.release()
+
+
+class _Hearing:
+    """One association, from its first byte to its last."""
+
+    def __init__(self, sock: socket.socket, address: str, titles: Collection[str], reports: Reports) -> None:
+        self._sock = sock
+        self._address = address
+        self._titles = titles
+        self._reports = reports
+        self._reader = PduReader(sock, _PDU_LIMIT, quick=True)
+        self._assembler = Assembler(DATASET_LIMIT)
+        self._fragment = 0
+        self._contexts: dict[int, negotiation.AcceptedContext] = {}
+
+    def serve(self) -> None:
+        """Raise AssociationError as it ends other than well."""
+        try:
+            if self._negotiate():
+                self._hear()
+        except Timeout:
+            self._abort(0, 0)
+            raise
+        except ProtocolError:
+            self._abort(2, 6)
+            raise
+
+    def _negotiate(self) -> bool:
+        kind, body = self._reader.read(_ARTIM_SECONDS)
+        if kind is not PduType.ASSOCIATE_RQ:
+            raise ProtocolError(f"it begins with {kind.name} instead of an association request")
+        request = decode_request(body)
+        refusal, why = self._refusal(request)
+        if refusal is not None:
+            logger.warning(
+                "association for reports rejected",
+                calling=request.calling,
+                called=request.called,
+                address=self._address,
+                reason=why,
+            )
+            send(self._sock, encode_reject(*refusal), _SEND_SECONDS)
+            return False
+        self._fragment = fragment_size(request.peer.max_pdu)
+        answer, self._contexts = negotiation.accept(
+            request, {VERIFICATION, COMMITMENT}.__contains__, _PDU_LIMIT, reported=(COMMITMENT,)
+        )
+        send(self._sock, answer, _SEND_SECONDS)
+        return True
+
+    def _refusal(self, request: AssociationRequest) -> tuple[tuple[int, int, int] | None, str]:
+        refusal = negotiation.refusal(request)
+        if refusal is not None:
+            return refusal, "not DICOM as we know it"
+        if request.called not in self._titles:
+            mine = " or ".join(sorted(self._titles))
+            return _CALLED_NOT_RECOGNISED, f"it must call {mine} (commitment.listen.aeTitle): correct its entry for us"
+        return None, ""
+
+    def _hear(self) -> None:
+        """The messages, one after another."""
+        end = time.monotonic() + _LONGEST_SECONDS
+        while True:
+            kind, body = self._reader.read(min(_IDLE_SECONDS, end - time.monotonic()))
+            if kind is PduType.P_DATA_TF:
+                for pdv in split_pdata(body):
+                    if pdv.context_id not in self._contexts:
+                        raise ProtocolError(f"presentation context {pdv.context_id} was not accepted")
+                    if (message := self._assembler.add(pdv)) is not None:
+                        self._answer(message)
+            elif kind is PduType.RELEASE_RQ:
+                send(self._sock, RELEASE_RP, _SEND_SECONDS)
+                return
+            elif kind is PduType.ABORT:
+                raise Aborted(*parse_abort(body))
+            else:
+                raise ProtocolError(f"{kind.name} is out of place on an established association")
+
+    def _answer(self, message: Message) -> None:
+        command = message.command
+        if not command.expects_response:
+            raise ProtocolError(f"command {command.field:04X} is out of place")
+        if command.field == C_ECHO_RQ:
+            response = echo_response(command)
+        else:
+            syntax = self._contexts[message.context_id].transfer_syntax
+            status = self._reports.take(command, message.dataset, syntax, self._address)
+            response = normalized_response(command, status)
+        send(self._sock, pack_command(message.context_id, response, self._fragment), _SEND_SECONDS)
+
+    def _abort(self, source: int, reason: int) -> None:
+        with contextlib.suppress(AssociationError):
+            send(self._sock, pack_abort(source, reason), 1.0)

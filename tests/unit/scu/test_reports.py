@@ -1,0 +1,189 @@
+"""What a report does to the objects that it is about, on a real file system; and what nobody may do by one."""
+
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dicomrs.route import ClinicRoute, Park
+from dicomrs.spool.receipts import Kind
+from dicomrs.spool.transactions import Asked, Transactions
+from dicomrs_scu.backlog import Backlog
+from dicomrs_scu.failures import Remedy, remedy
+from dicomrs_scu.queue import DestinationQueue
+from dicomrs_scu.reports import Reports
+from dicomrs_wire.commitment import (
+    COMMITMENT,
+    EXPLICIT_LITTLE_ENDIAN,
+    Commitments,
+    Reference,
+    encode_commitments,
+)
+from dicomrs_wire.dimse import N_ACTION_RQ, N_EVENT_REPORT_RQ, CommandSet
+from support.filled_spool import FilledSpool
+from support.objects import CT, EXPLICIT, Instance, image, instance
+
+TRANSACTION = "2.25.1"
+REFUSED = 0x0115
+
+
+class Scene:
+    """One object at each of two destinations, of which "a" has it and has been asked about it."""
+
+    def __init__(self, root: Path) -> None:
+        self.spool = FilledSpool(root)
+        self.one: Instance = instance(image(rows=8))
+        self.backlog = self._backlog(root)
+        self.transactions = Transactions(self.spool.fs, str(root))
+        self.reports = Reports(self.backlog, self.transactions)
+        (arrival,) = self.spool.receive(self.one)
+        self.path = root / arrival.folder / arrival.name
+        self.folder, self.name = arrival.folder, arrival.name
+        self.backlog.rescan()
+        for name in ("a", "b"):
+            self.send(name)
+        self.ask(TRANSACTION)
+
+    def _backlog(self, root: Path) -> Backlog:
+        destinations = [
+            {"name": name, "host": "127.0.0.1", "port": 104, "aeTitle": "X", "commitment": {}} for name in ("a", "b")
+        ]
+        spec = {
+            "receiver": {"bindAddress": "127.0.0.1"},
+            "storage": {"root": str(root)},
+            "destinations": destinations,
+        }
+        head = {"apiVersion": "dicomrs.io/v1alpha1", "kind": "ClinicRoute", "metadata": {"name": "test"}}
+        route = ClinicRoute.model_validate({**head, "spec": spec})
+        queues = {name: DestinationQueue(Park(), time.monotonic, commits=True) for name in ("a", "b")}
+        return Backlog(self.spool.outbox, route, queues)
+
+    def send(self, name: str) -> None:
+        """As a sender and its settler do."""
+        queue = self.backlog.queues[name]
+        waiting = queue.take([(CT, EXPLICIT)])
+        assert waiting is not None
+        stored = self.spool.outbox.stored(waiting.folder, waiting.name)
+        self.backlog.settle(waiting.folder, [(stored, stored.event(Kind.STORED, name, status="0000"))])
+        queue.stored(waiting)
+
+    def ask(self, uid: str, name: str = "a") -> None:
+        arrival = self.spool.outbox.stored(self.folder, self.name).arrival
+        self.transactions.open(uid, name, [Asked(self.folder, self.name, arrival, CT, self.one.uid)])
+
+    def report(self, what: Commitments, event_type: int = 1, field: int = N_EVENT_REPORT_RQ) -> int:
+        command = CommandSet(field, has_dataset=True, message_id=1, sop_class=COMMITMENT, event_type=event_type)
+        dataset = encode_commitments(what, EXPLICIT_LITTLE_ENDIAN)
+        return self.reports.take(command, dataset, EXPLICIT_LITTLE_ENDIAN, "192.0.2.1")
+
+    def success(self, transaction: str = TRANSACTION) -> int:
+        return self.report(Commitments(transaction, (Reference(CT, self.one.uid),)))
+
+    def failure(self, reason: int, transaction: str = TRANSACTION) -> int:
+        return self.report(Commitments(transaction, (), ((Reference(CT, self.one.uid), reason),)), 2)
+
+    def kinds(self, name: str = "a") -> list[str]:
+        events = self.spool.outbox.ledger(self.folder)
+        found = events.last(self.spool.outbox.stored(self.folder, self.name).arrival, name)
+        return [found.kind] if found else []
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Scene:
+    return Scene(tmp_path)
+
+
+def test_an_object_leaves_when_all_have_committed_to_it(scene: Scene) -> None:
+    assert scene.success() == 0
+    assert scene.path.exists(), "b has not committed to it"
+    assert scene.kinds("a") == ["delivered"]
+    scene.ask("2.25.2", "b")
+    assert scene.success("2.25.2") == 0
+    assert not scene.path.exists()
+    assert [len(queue.uncommitted) for queue in scene.backlog.queues.values()] == [0, 0]
+
+
+def test_a_report_of_both_kinds_at_once_is_a_failure(scene: Scene) -> None:
+    reference = Reference(CT, scene.one.uid)
+    assert scene.report(Commitments(TRANSACTION, (reference,), ((reference, 0x0119),))) == 0
+    assert scene.kinds() == ["parked"]
+
+
+@pytest.mark.parametrize(
+    ("reason", "kind"), [(0x0112, "uncommitted"), (0x0119, "parked"), (0x0122, "parked"), (0x0110, "stored")]
+)
+def test_a_failure_never_lets_an_object_go(scene: Scene, reason: int, kind: str) -> None:
+    assert scene.failure(reason) == 0
+    assert scene.path.exists()
+    assert scene.kinds() == [kind]
+
+
+def test_what_was_reported_lost_is_no_more_committed_to_by_an_older_report(scene: Scene) -> None:
+    scene.ask("2.25.2")
+    assert scene.failure(0x0112, "2.25.2") == 0
+    assert scene.success(TRANSACTION) == 0, "known, and of no effect"
+    assert scene.kinds() == ["uncommitted"]
+
+
+def test_a_repeated_report_is_answered_and_changes_nothing(scene: Scene) -> None:
+    assert scene.failure(0x0119) == 0
+    assert scene.failure(0x0119) == 0
+    assert scene.success() == 0
+    assert scene.kinds() == ["parked"]
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        Commitments("2.25.99", (Reference(CT, "1.2.3"),)),
+        Commitments(TRANSACTION, (Reference(CT, "1.2.3"),)),
+        Commitments(TRANSACTION, (), ((Reference(CT, "1.2.3"), 0x0112),)),
+    ],
+)
+def test_what_was_not_asked_is_refused(scene: Scene, what: Commitments) -> None:
+    assert scene.report(what) == REFUSED
+    assert scene.kinds() == ["stored"]
+
+
+def test_another_class_than_asked_about_is_refused(scene: Scene) -> None:
+    assert scene.report(Commitments(TRANSACTION, (Reference("1.2.3", scene.one.uid),))) == REFUSED
+    assert scene.kinds() == ["stored"]
+
+
+def test_what_is_no_report_is_refused(scene: Scene) -> None:
+    what = Commitments(TRANSACTION, (Reference(CT, scene.one.uid),))
+    assert scene.report(what, event_type=3) == 0x0113
+    assert scene.report(what, field=N_ACTION_RQ) == 0x0211
+    assert scene.kinds() == ["stored"]
+
+
+def test_a_report_that_cannot_be_written_down_may_come_again(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(scene.backlog, "settle", full)
+        assert scene.success() == 0x0110
+    assert scene.kinds() == ["stored"]
+    assert scene.success() == 0
+    assert scene.kinds() == ["delivered"]
+
+
+def test_a_report_that_comes_before_the_first_rescan_counts(scene: Scene, tmp_path: Path) -> None:
+    again = Reports(scene._backlog(tmp_path), Transactions(scene.spool.fs, str(tmp_path)))
+    scene.reports = again
+    assert scene.success() == 0
+    assert scene.kinds() == ["delivered"]
+
+
+def test_what_a_person_removed_meanwhile_is_no_trouble(scene: Scene) -> None:
+    scene.path.unlink()
+    assert scene.success() == 0
+
+
+@given(st.integers(0, 0xFFFF))
+def test_every_reason_has_a_remedy_and_only_the_standards_park(reason: int) -> None:
+    expected = {0x0112: Remedy.SEND_AGAIN, 0x0119: Remedy.PARK, 0x0122: Remedy.PARK}
+    assert remedy(reason) is expected.get(reason, Remedy.ASK_AGAIN)
