@@ -98,8 +98,20 @@ def test_json_has_everything(spool, manifest, dicomrs):
         "waiting": 1,
         "parked": 0,
         "held": 0,
+        "stored": 0,
         "stuck": [],
     }
+
+
+def test_what_waits_for_its_storage_commitment_is_shown(spool, manifest, dicomrs):
+    for arrival in spool.receive(*series(2)):
+        spool.note(arrival, Kind.STORED, "zeroclick")
+    shown = dicomrs("status", manifest).output
+    assert "2 objects are there; its storage commitment is awaited" in shown
+    assert "uncommitted" in shown
+    (found,) = json.loads(dicomrs("status", manifest, "--json").stdout)
+    assert found["studies"][0]["state"] == "uncommitted"
+    assert (found["destinations"][0]["stored"], found["destinations"][0]["waiting"]) == (2, 0)
 
 
 def test_a_root_can_be_named_in_place_of_manifests(spool, dicomrs):

@@ -80,7 +80,7 @@ def test_permanent_refusals_park_at_once_and_no_other(router, spool, tap):
         assert words in parked[uid]["why"]
         assert parked[uid]["destination"] == "tap"
     assert [tries_of(tap, one) for one in objects] == [1] * len(objects)
-    figures = {"delivered": 4, "waiting": 0, "parked": 4, "held": 0}
+    figures = {"delivered": 4, "waiting": 0, "stored": 0, "parked": 4, "held": 0}
     eventually(
         lambda: any(study.get("progress", {}).get("destinations") == {"tap": figures} for study in spool.metadata()),
         ".metadata.json tells it",

@@ -18,7 +18,7 @@ from support.committing import (
     report_here,
 )
 from support.objects import CT, IMPLICIT, image, instance, series
-from support.peers import Orthanc
+from support.peers import Orthanc, Storescp
 from support.polling import eventually, hold
 from support.processes import LOOPBACK, free_port, is_open
 from support.router import changed, destination, route
@@ -305,6 +305,20 @@ def test_where_it_is_not_offered_and_not_required_the_answer_counts(tmp_path, ma
     router.spool().wait_empty()
     found = router.spool().receipts(kind="delivered")
     assert [event["why"] for event in found] == ["storage commitment not offered"] * 3
+
+
+@pytest.mark.peer("storescp")
+def test_dcmtks_storescp_offers_none(tmp_path, make_router):
+    target = Storescp(tmp_path / "target")
+    target.start()
+    try:
+        to_target = destination("target", target.port, commitment={"mode": "WhenOffered"})
+        router = make_router(route(tmp_path / "root", to_target))
+        send_all(router.port(), series(3))
+        router.spool().wait_empty()
+        assert len(target.files()) == 3
+    finally:
+        target.close()
 
 
 def test_where_it_is_offered_and_not_required_it_is_awaited(tmp_path, make_router, target):

@@ -131,5 +131,5 @@ def test_with_park_the_later_version_waits_for_a_person(when, router, tap, versi
     hold(lambda: arrivals(tap, first.uid) == [first.dataset], "the second is not sent", 1)
     (path,) = (path for path in spool.waiting() if path.name.startswith(first.uid))
     assert path.read_bytes().endswith(second.dataset)
-    figures = {"delivered": 1, "waiting": 0, "parked": 0, "held": 1}
+    figures = {"delivered": 1, "waiting": 0, "stored": 0, "parked": 0, "held": 1}
     eventually(lambda: study_of(spool, first.uid).get("progress", {}).get("destinations") == {"tap": figures}, "shown")

@@ -56,7 +56,7 @@ def assert_books_complete(spool, uids):
         assert len({event["arrival"] for event in receipts}) == len(receipts) == len(uids)
         assert all(event["status"] == "0000" and event["association"] and event["digest"] for event in receipts)
     assert len(spool.folders()) == 1
-    figures = {"delivered": len(uids), "waiting": 0, "parked": 0, "held": 0}
+    figures = {"delivered": len(uids), "waiting": 0, "stored": 0, "parked": 0, "held": 0}
     expected = {"onDisk": 0, "noDestination": 0, "destinations": dict.fromkeys(names, figures)}
     eventually(lambda: spool.metadata()[0].get("progress") == expected, ".metadata.json tells the final figures")
     study = spool.metadata()[0]

@@ -23,6 +23,7 @@ CALLS = (1000, 1000, 1000, 1, 2, 3, 5, 8, 13, 21, 34)
 BEGIN = [f"{receiver} {what}" for receiver in RECEIVERS for what in OBJECTS] + 4 * ["scu"] + ["scu retires"]
 PERSONS = ["scu holds", "scu releases", "scu discards", "scu resends A", "rules change"]
 CHANGE = [f"{what} {names}" for what in ("route", "refuse") for names in ("A", "B", "A B", "")]
+CHANGE += ["route C", "route A C", "silent", "reports", "lose C"]
 TROUBLE = [*(f"kill {name}" for name in PROCESSES), "power cut"]
 REST = ["rest"]
 # A list is drawn from as often as it stands here.

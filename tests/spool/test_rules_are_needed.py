@@ -47,6 +47,10 @@ BY_HAND_IN_FLIGHT = "a person removes what is being delivered, and another takes
 THIRD_VERSION = "a third version comes while the first two leave"
 TWO_TARGETS = "two destinations, one refuses for a while"
 NO_TARGET = "no destination is named, then one"
+COMMITS_LATER = "a destination commits later"
+ONE_COMMITS = "one destination confirms, one is to commit"
+BEFORE_COMMITMENT = "it comes again before the commitment"
+HAS_LOST = "a destination has lost it"
 NO_PIXELS = "it has no pixels"
 RETIRED = "a study folder is removed while an object comes"
 NAME_AGAIN = "a study folder's name is used again"
@@ -298,9 +302,37 @@ RULES = (
     rule(
         "every destination that is named must have confirmed",
         outlook.outlook,
-        ("not (waiting or parked or held) and ", ""),
+        ("not (waiting or stored or parked or held) and ", ""),
         seen_in=TWO_TARGETS,
         says=NO_RECEIPT,
+    ),
+    rule(
+        "an answer is no commitment",
+        outlook.outlook,
+        ("elif event.kind is Kind.DELIVERED:", "elif event.kind in (Kind.DELIVERED, Kind.STORED):"),
+        seen_in=COMMITS_LATER,
+        says=NO_RECEIPT,
+    ),
+    rule(
+        "what another destination has confirmed waits for the commitment",
+        outlook.outlook,
+        ("not (waiting or stored or parked", "not (waiting or parked"),
+        seen_in=ONE_COMMITS,
+        says=NO_RECEIPT,
+    ),
+    rule(
+        "what a destination has lost is sent again",
+        outlook.outlook,
+        (", Kind.UNCOMMITTED):", "):"),
+        seen_in=HAS_LOST,
+        says="are stuck",
+    ),
+    rule(
+        "what comes again before the commitment is another arrival",
+        inbox.Inbox._waits,
+        ("Kind.STORED, ", ""),
+        seen_in=BEFORE_COMMITMENT,
+        says=LOST,
     ),
     rule(
         "what no destination wants stays",
@@ -362,7 +394,7 @@ RULES = (
     rule(
         "a hold is of what is still to come, too",
         receipts.History.standing,
-        (' or self.last("", destination) or self.last("", EVERYWHERE)', ""),
+        ('self.last("", destination) or self.last("", EVERYWHERE) or own', "own"),
         seen_in=HELD,
         says="is held",
     ),

@@ -7,7 +7,8 @@ An action is a line of words:
                       a person asks for it, of every study and all that it can be done to
     rules change      what was quarantined passes the check from now on
     start R2          a process starts
-    kill scu, route A B, refuse A, accept, remove NAME      happen at once
+    kill scu, route A B, refuse A, accept, remove NAME, silent, reports, lose C      happen at once
+Destinations whose names begin with C are asked for storage commitment.
 """
 
 from collections.abc import Iterator
@@ -62,6 +63,10 @@ def begin(world: World, action: str) -> Actor | None:
             world.refusing = set(destinations)
         case ["accept"]:
             world.refusing = set()
+        case ["silent" | "reports" as what]:
+            world.silent = what == "silent"
+        case ["lose", destination]:
+            world.lose(destination)
         case ["remove", name]:
             world.remove_by_hand(name)
         case _:

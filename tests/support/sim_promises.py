@@ -38,6 +38,9 @@ class Found:
     arrival: str
 
 
+_ANSWERED = (Kind.DELIVERED, Kind.STORED, Kind.PARKED, Kind.DISCARDED)
+
+
 @lru_cache(maxsize=8192)
 def _object(content: bytes) -> Found | None:
     try:
@@ -159,8 +162,7 @@ def settled(world: "World") -> frozenset[str]:
     for folder in study_folders(_spool(world.disk)):
         receipts = folder.entries.get(RECEIPTS)
         if isinstance(receipts, File):
-            final = (Kind.DELIVERED, Kind.PARKED, Kind.DISCARDED)
-            arrivals |= {event.arrival for event in parse_events(receipts.data) if event.kind in final}
+            arrivals |= {e.arrival for e in parse_events(receipts.data) if e.kind in _ANSWERED}
     return frozenset(arrivals)
 
 
@@ -201,6 +203,9 @@ def may_be_removed(world: "World", path: str) -> None:
         raise BrokenPromiseError(
             f"{found} leaves the disk without durable receipts of {required - confirmed or 'anybody'}"
         )
+    for destination in filter(world.commits, confirmed):
+        if (destination, found.arrival) not in world.commitments:
+            raise BrokenPromiseError(f"{found} leaves the disk before {destination} has committed to it")
     world.left.add(found.arrival)
 
 

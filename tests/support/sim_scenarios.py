@@ -57,6 +57,16 @@ SCENARIOS = {
         Scenario(
             "no destination is named, then one", before=(A1,), race=("scu", "R2 a1y"), after=("route A",), route=()
         ),
+        Scenario("a destination commits later", before=(A1,), race=("scu",), after=("scu",), route=("C",)),
+        Scenario("one destination confirms, one is to commit", before=(A1,), race=("scu",), route=("A", "C")),
+        Scenario(
+            "it comes again before the commitment",
+            before=(A1, "scu"),
+            race=("R2 a1x", "scu"),
+            after=("R1 a1y",),
+            route=("C",),
+        ),
+        Scenario("a destination has lost it", before=(A1, "scu", "lose C"), race=("scu", "R2 a1y"), route=("C",)),
         Scenario("it has no pixels", race=("R1 a1!",), after=("R2 a1!",)),
         Scenario("a study folder is removed while an object comes", before=(A1,), race=("scu retires", "R1 a2x")),
         Scenario(

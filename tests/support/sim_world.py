@@ -7,7 +7,7 @@ finished.
 import hashlib
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ from typing import Self
 from unittest.mock import patch
 
 from dicomrs.dataset import Header, Pixels
-from dicomrs.route import Park
+from dicomrs.route import Commitment, Park
 from dicomrs.spool.aside import Aside, objection
 from dicomrs.spool.control import Discard, Hold, Release, Request, Resend, What
 from dicomrs.spool.fs import READ, FileSystem
@@ -96,6 +96,8 @@ class World:
         self.route: dict[str, int] = {}  # destination -> named since
         self.refusing: set[str] = set()
         self.targets: dict[str, list[Delivery]] = {}
+        self.silent = False  # no target reports on what it has
+        self.commitments: set[tuple[str, str]] = set()  # destination and arrival
         self.receptions: list[Reception] = []
         self.left: set[str] = set()  # arrivals that were removed, with their receipts durable
         self.persons = False  # whether any has asked for anything
@@ -227,6 +229,7 @@ class World:
     def _send(self, outbox: Outbox, stored: Stored, ledger: Ledger, behind: set[tuple[str, str]]) -> Iterator[Event]:
         """Send to every destination that waits; behind: (UID, destination) where an earlier arrival is parked."""
         view = outlook(stored.arrival, self.route, ledger)
+        yield from self._report(stored, view.stored, behind)
         for destination in view.parked:
             behind.add((stored.head.sop_instance, destination))
             if destination not in self.refusing:
@@ -245,7 +248,25 @@ class World:
             delivery = Delivery(stored.head.sop_instance, data, stored.arrival)
             promises.may_be_delivered(self, delivery)
             self.targets.setdefault(destination, []).append(delivery)
-            yield stored.event(Kind.DELIVERED, destination, status="0000")
+            if self.commits(destination):
+                behind.add((stored.head.sop_instance, destination))
+                self.commitments.discard((destination, stored.arrival))  # it was sent again
+                yield stored.event(Kind.STORED, destination, status="0000")
+            else:
+                yield stored.event(Kind.DELIVERED, destination, status="0000")
+
+    def _report(self, stored: Stored, destinations: Iterable[str], behind: set[tuple[str, str]]) -> Iterator[Event]:
+        """What destinations report of an object that they had. Later arrivals wait until that is written down."""
+        for destination in destinations:
+            behind.add((stored.head.sop_instance, destination))
+            if self.silent:
+                continue
+            self.scheduler.step("reports", destination)
+            if any(delivery.arrival == stored.arrival for delivery in self.targets[destination]):
+                self.commitments.add((destination, stored.arrival))
+                yield stored.event(Kind.DELIVERED, destination, status="0000")
+            else:
+                yield stored.event(Kind.UNCOMMITTED, destination, status="0112")
 
     def _settle(self, outbox: Outbox, ledger: Ledger, events: list[Event], group: list[Stored]) -> None:
         """Without events: an unlink was lost with the power, or the scu died before it."""
@@ -266,9 +287,8 @@ class World:
         self.scheduler.wait(lambda: self._outbox is not None)
         outbox = self._outbox
         assert outbox is not None
-        backlog = Backlog(
-            outbox, self._as_route(), {name: DestinationQueue(Park(), time.monotonic) for name in self.route}
-        )
+        queues = {name: DestinationQueue(Park(), time.monotonic, commits=self.commits(name)) for name in self.route}
+        backlog = Backlog(outbox, self._as_route(), queues)
         self._ledgers = {}
         studies = set()
         for folder in outbox.folders():
@@ -294,7 +314,10 @@ class World:
         raise ValueError(what)
 
     def _as_route(self) -> SimpleNamespace:
-        destinations = [SimpleNamespace(name=name, match=[]) for name in self.route]
+        destinations = [
+            SimpleNamespace(name=name, match=[], commitment=Commitment() if self.commits(name) else None)
+            for name in self.route
+        ]
         storage = SimpleNamespace(on_conflict="Forward")
         return SimpleNamespace(spec=SimpleNamespace(storage=storage, destinations=destinations))
 
@@ -319,6 +342,16 @@ class World:
         self._proved = False
         self.disk.power_cut(choose)
         promises.check_durable(self)
+
+    @staticmethod
+    def commits(destination: str) -> bool:
+        """Whether it is asked for storage commitment: those are whose names begin with C."""
+        return destination.startswith("C")
+
+    def lose(self, destination: str) -> None:
+        """A destination loses all that it has not committed to."""
+        kept = [one for one in self.targets.get(destination, []) if (destination, one.arrival) in self.commitments]
+        self.targets[destination] = kept
 
     def change_route(self, *destinations: str) -> None:
         """From now on these are named."""
@@ -363,6 +396,7 @@ class World:
     def come_to_rest(self) -> None:
         """Start whoever does not run, let all finish and the scu deliver until nothing is left to do; then look."""
         self.refusing = set()
+        self.silent = False
         self.start_missing()
         self.finish()
         if self.persons:

@@ -199,3 +199,14 @@ def test_of_nothing_nothing_is_complete(spool):
     (arrival,) = spool.receive(*series(1))
     (spool.root / arrival.folder / arrival.name).unlink()
     assert not made(spool, arrival.folder, "a").complete
+
+
+def test_a_study_is_not_complete_before_the_storage_commitment(spool):
+    (arrival,) = spool.receive(*series(1))
+    spool.note(arrival, Kind.STORED, "a")
+    found = made(spool, arrival.folder, "a")
+    assert not found.complete
+    assert states(found) == ["uncommitted"]
+    assert dict(found.missing()) == {"sent to a, whose storage commitment is awaited": 1}
+    deliver(spool, arrival, "a")
+    assert made(spool, arrival.folder, "a").complete

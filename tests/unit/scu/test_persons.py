@@ -220,7 +220,13 @@ def test_a_progress_that_was_counted_is_not_counted_twice(spool):
     desk.ask(Resend(**ANA, folder=arrival.folder, destination="a"))
     desk.backlog.write_progress()
     (metadata,) = desk.view.metadata()
-    assert metadata["progress"]["destinations"]["a"] == {"delivered": 0, "waiting": 1, "parked": 0, "held": 0}
+    assert metadata["progress"]["destinations"]["a"] == {
+        "delivered": 0,
+        "waiting": 1,
+        "stored": 0,
+        "parked": 0,
+        "held": 0,
+    }
     desk.deliver("a")
     desk.backlog.write_progress()
     (metadata,) = desk.view.metadata()

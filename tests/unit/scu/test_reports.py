@@ -1,5 +1,6 @@
 """What a report does to the objects that it is about, on a real file system; and what nobody may do by one."""
 
+import shutil
 import time
 from pathlib import Path
 
@@ -8,10 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dicomrs.route import ClinicRoute, Park
+from dicomrs.spool.control import Discard, Hold, Release, Resend, What
 from dicomrs.spool.receipts import Kind
 from dicomrs.spool.transactions import Asked, Transactions
 from dicomrs_scu.backlog import Backlog
 from dicomrs_scu.failures import Remedy, remedy
+from dicomrs_scu.persons import Persons
 from dicomrs_scu.queue import DestinationQueue
 from dicomrs_scu.reports import Reports
 from dicomrs_wire.commitment import (
@@ -25,6 +28,7 @@ from dicomrs_wire.dimse import N_ACTION_RQ, N_EVENT_REPORT_RQ, CommandSet
 from support.filled_spool import FilledSpool
 from support.objects import CT, EXPLICIT, Instance, image, instance
 
+ANA = {"who": "ana", "why": "told so", "identified": "a test"}
 TRANSACTION = "2.25.1"
 REFUSED = 0x0115
 
@@ -183,7 +187,60 @@ def test_what_a_person_removed_meanwhile_is_no_trouble(scene: Scene) -> None:
     assert scene.success() == 0
 
 
+def test_a_study_that_is_gone_is_no_trouble(scene: Scene, tmp_path: Path) -> None:
+    shutil.rmtree(scene.path.parent)
+    scene.reports = Reports(scene._backlog(tmp_path), Transactions(scene.spool.fs, str(tmp_path)))
+    assert scene.success() == 0
+    assert not scene.path.parent.exists()
+
+
 @given(st.integers(0, 0xFFFF))
 def test_every_reason_has_a_remedy_and_only_the_standards_park(reason: int) -> None:
     expected = {0x0112: Remedy.SEND_AGAIN, 0x0119: Remedy.PARK, 0x0122: Remedy.PARK}
     assert remedy(reason) is expected.get(reason, Remedy.ASK_AGAIN)
+
+
+# What persons do meanwhile
+
+
+def test_what_is_lost_of_a_held_study_waits_for_its_release(scene: Scene) -> None:
+    ask = Persons(scene.backlog).handle
+    assert ask(Hold(**ANA, folder=scene.folder)).objects == 0, "all of it is sent already"
+    assert scene.failure(0x0112) == 0
+    queue = scene.backlog.queues["a"]
+    assert queue.figures().waiting == 0
+    scene.backlog.rescan()
+    assert queue.figures().waiting == 0
+    ask(Release(**ANA, folder=scene.folder))
+    assert queue.figures().waiting == 1
+
+
+def test_a_hold_leaves_what_is_stored_to_its_report(scene: Scene) -> None:
+    Persons(scene.backlog).handle(Hold(**ANA, folder=scene.folder))
+    assert [queue.figures().uncommitted for queue in scene.backlog.queues.values()] == [1, 1]
+    assert scene.success() == 0
+    assert scene.kinds() == ["delivered"]
+
+
+def test_what_is_stored_is_not_sent_again_before_its_report(scene: Scene) -> None:
+    answer = Persons(scene.backlog).handle(Resend(**ANA, folder=scene.folder, destination="a"))
+    assert answer.objects == 0
+    assert answer.notes == ("1 x it is there already, and its storage commitment is awaited",)
+    assert scene.kinds() == ["stored"]
+
+
+def test_what_another_destination_has_not_committed_to_is_not_discarded(scene: Scene) -> None:
+    assert scene.failure(0x0119) == 0
+    answer = Persons(scene.backlog).handle(Discard(**ANA, folder=scene.folder, what=(What.PARKED,)))
+    assert answer.objects == 0
+    assert "has not committed to it yet" in answer.notes[0]
+    assert scene.path.exists()
+
+
+def test_a_parked_object_is_released_to_be_sent_and_asked_about_again(scene: Scene) -> None:
+    assert scene.failure(0x0119) == 0
+    Persons(scene.backlog).handle(Release(**ANA, folder=scene.folder))
+    scene.send("a")
+    scene.ask("2.25.7")
+    assert scene.success("2.25.7") == 0
+    assert scene.kinds() == ["delivered"]

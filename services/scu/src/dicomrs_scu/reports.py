@@ -168,10 +168,10 @@ class Reports:
     def _here(self, destination: str, objects: Iterable[Asked]) -> Iterable[_Here]:
         """Those that are still on the disk and not committed to; the others were settled or removed meanwhile."""
         for asked in objects:
-            event = self._backlog.last(asked.folder, asked.arrival, destination)
-            if event is None or event.kind is not Kind.STORED:
-                continue
             try:
+                event = self._backlog.last(asked.folder, asked.arrival, destination)
+                if event is None or event.kind is not Kind.STORED:
+                    continue
                 stored = self._backlog.outbox.stored(asked.folder, asked.name)
             except (FileNotFoundError, NotOursError):
                 continue  # the next rescan sees to it
