@@ -23,9 +23,8 @@ test: .venv/.done ## all tests; those whose real peer is not installed are liste
 faults: .venv/.done ## the campaign in short: kills, power cuts, full disks, bad peers (some minutes; needs root for mounts)
 	$(BIN)/pytest tests/faults $(OPTIONS)
 
-campaign: .venv/.done ## the campaign in full, written to docs/proof.md (an hour or more; needs root, dcmtk, orthanc)
-	DICOMRS_LONG=1 $(BIN)/pytest tests/faults tests/protocol/test_sick_targets.py --require-peers --timeout 7200 --proof docs/proof/$$(date +%F).json $(OPTIONS)
-	PYTHONPATH=tests $(BIN)/python -m support.proof
+campaign: .venv/.done ## the campaign in full, written to docs/proof.md (more than an hour; needs root, dcmtk, orthanc)
+	PYTHONPATH=tests $(BIN)/python -m support.campaign
 
 check: lint types imports test ## all that CI runs
 

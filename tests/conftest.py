@@ -55,7 +55,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         for cells in campaign.lines(rows):
             terminalreporter.line(" | ".join(cells))
     if file := config.getoption("--proof"):
-        config.stash[_PROOF].save(file)
+        ended = terminalreporter.stats
+        tests = {name: [report.nodeid for report in ended.get(name, ())] for name in campaign.OUTCOMES}
+        tests["failed"] += [report.nodeid for report in ended.get("error", ())]
+        config.stash[_PROOF].save(file, tests)
     if missing := config.stash[_MISSING]:
         terminalreporter.section("tests that need programs which are not installed")
         for nodeid, programs in missing.items():

@@ -16,7 +16,7 @@ from support.objects import Instance, image, instance, series
 from support.polling import eventually
 from support.proof import LONG, trials
 from support.router import Router, destination, route
-from support.sender import association, send, send_all
+from support.sender import association, send, send_all, store
 from support.shim import CHANGES, Shim
 from support.tap import Tap
 from support.volumes import break_down, ext4_volume, mend, standstill, take_inodes
@@ -233,21 +233,24 @@ def test_while_the_disk_stands_still_answers_wait(tmp_path, make_router, tap, pr
 
 @pytest.mark.peer("mount", "mkfs.ext4")
 def test_a_volume_without_inodes_refuses_drains_and_recovers(tmp_path, make_router, tap, proof):
-    with ext4_volume(tmp_path / "volume", 64, inodes=256) as volume:
+    with ext4_volume(tmp_path / "volume", 64, inodes=512) as volume:
         router = make_router(route(volume / "root", destination("tap", tap.port), storage={"reserve": "1Mi"}))
         spool = router.spool()
         all_are_there = Event()
         tap.answer = lambda _: 0 * all_are_there.wait(60)
         objects = single_images(20)
         with proof.row("disk", "no inode is left") as row:
-            send_all(router.port(), objects[:5])
-            filler = take_inodes(volume)
-            not_kept = refused(router, objects[5:])
-            assert len(not_kept) >= 14  # one file may have been made before
-            router.wait_for("scp", "object refused", "No space left on device): free some space")
+            with association(router.port(), objects) as requestor:
+                kept, not_kept = objects[:5], objects[5:]
+                assert [store(requestor, one).status for one in kept] == [0] * len(kept)
+                filler = take_inodes(volume)
+                assert {store(requestor, one).status for one in not_kept} == {OUT_OF_RESOURCES}
+            router.wait_for("scp", "object refused", "(inodes): remove some")
+            with pytest.raises(Rejected) as caught:
+                send_all(router.port(), not_kept)
+            assert caught.value.result == REJECTED_TRANSIENT
             all_are_there.set()
             spool.wait_empty()
-            kept = [one for one in objects if one not in not_kept]
             row.trials, row.acknowledged, row.losses = 1, len(kept), len(tap.lost(kept, once=True))
             assert row.losses == 0
 

@@ -1,6 +1,7 @@
 """What the campaign has shown: one row for each kind of fault and each program it was done to; and docs/proof.md.
 
-`make campaign` collects the rows in a file of docs/proof/, from which `python -m support.proof` makes the page.
+`make campaign` (support/campaign.py) collects them in a file of docs/proof/, from which `python -m support.proof` makes
+the page.
 """
 
 import json
@@ -8,7 +9,7 @@ import os
 import platform
 import subprocess
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from itertools import groupby
@@ -21,6 +22,7 @@ RESULTS = HOME / "docs" / "proof"
 LONG = bool(os.environ.get("DICOMRS_LONG"))
 """Whether this is the campaign: as many trials as it takes, and waits of minutes."""
 
+OUTCOMES = ("passed", "failed", "skipped")
 _PARTS = {
     "steps": "Every step killed",
     "kills": "Killed at random, under load",
@@ -44,7 +46,10 @@ scanners had been told was compared, byte for byte, with what targets got and th
 that a scanner was told is safe, and that is then in neither place, or not as it was sent, or stuck without a word.
 
 `make faults` runs the same with fewer trials, in some minutes; anybody can. Where another program's name stands, the
-same fault was done to it by the same means, with its own defaults unless the row says otherwise.
+same fault was done to it by the same means, with its own defaults unless the row says otherwise. Where dicomrs stands
+*without* something, a fault was planted in it on purpose: a test that cannot fail proves nothing.
+
+{tests}
 """
 
 
@@ -90,18 +95,32 @@ class Proof:
         finally:
             made.seconds = round(time.monotonic() - began, 1)
 
-    def save(self, path: Path) -> None:
-        """Write what was collected."""
+    def save(self, path: Path, outcomes: Mapping[str, Iterable[str]]) -> None:
+        """Write what was collected; outcomes: the tests by how they ended."""
         results = {
-            "date": time.strftime("%Y-%m-%d"),
-            "commit": _git("rev-parse", "--short", "HEAD"),
-            "kernel": platform.release().partition("-")[0],
-            "python": platform.python_version(),
             "seconds": round(time.monotonic() - self._began),
+            "tests": {name: sorted(tests) for name, tests in outcomes.items()},
             "rows": [asdict(row) for row in self.rows],
         }
-        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+
+
+def merge(parts: Iterable[Path], to: Path) -> dict[str, list[str]]:
+    """One file of results from those of several processes that ran side by side; the tests by how they ended."""
+    found = [json.loads(part.read_text(encoding="utf-8")) for part in parts]
+    tests = {name: sorted(test for one in found for test in one["tests"][name]) for name in OUTCOMES}
+    results = {
+        "date": time.strftime("%Y-%m-%d"),
+        "commit": _git("rev-parse", "--short", "HEAD"),
+        "kernel": platform.release().partition("-")[0],
+        "python": platform.python_version(),
+        "seconds": max(one["seconds"] for one in found),
+        "tests": tests,
+        "rows": [row for one in found for row in one["rows"]],
+    }
+    to.parent.mkdir(parents=True, exist_ok=True)
+    to.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    return tests
 
 
 def newest_results() -> Path:
@@ -114,8 +133,17 @@ def page(path: Path) -> str:
     results = json.loads(path.read_text(encoding="utf-8"))
     rows = [Row(**row) for row in results["rows"]]
     rows.sort(key=lambda row: list(_PARTS).index(row.part))
-    head = _INTRODUCTION.format(file=path.name, minutes=results["seconds"] / 60, **results)
+    tests = results.pop("tests")
+    said = "\n".join((f"{len(tests['passed'])} tests passed.", *_told(tests, "failed"), *_told(tests, "skipped")))
+    head = _INTRODUCTION.format(file=path.name, minutes=results["seconds"] / 60, tests=said, **results)
     return "\n".join([head, *(_section(_PARTS[part], group) for part, group in groupby(rows, attrgetter("part")))])
+
+
+def _told(tests: Mapping[str, list[str]], outcome: str) -> Iterator[str]:
+    """By name what did not pass; nothing is left out in silence."""
+    if tests[outcome]:
+        yield f"\n{len(tests[outcome])} {outcome}:\n"
+        yield from (f"- {test}" for test in tests[outcome])
 
 
 def lines(rows: Iterable[Row]) -> Iterator[tuple[str, ...]]:
@@ -134,6 +162,11 @@ def _git(*words: str) -> str:
     return subprocess.run(["git", *words], cwd=HOME, capture_output=True, text=True, check=True).stdout.strip()
 
 
-if __name__ == "__main__":
+def write_page() -> None:
+    """Make the page anew."""
     PAGE.write_text(page(newest_results()), encoding="utf-8")
     print(f"written: {PAGE.relative_to(HOME)}")
+
+
+if __name__ == "__main__":
+    write_page()

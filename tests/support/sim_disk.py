@@ -304,9 +304,9 @@ class SimFileSystem:
         self.step("is_dir", path)
         return isinstance(self.disk.find(path), Folder)
 
-    def free(self, path: str) -> tuple[int, int]:
+    def free(self, path: str) -> tuple[int, int, int]:
         self.step("free", path)
-        return 1 << 40, 1 << 41
+        return 1 << 40, 1 << 41, 1 << 20
 
     def lock(self, path: str, *, shared: bool = False, wait: bool = True) -> int:
         self.step("lock", path)

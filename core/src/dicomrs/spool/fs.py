@@ -6,6 +6,7 @@ calls.
 
 import fcntl
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Protocol, TypeAlias
@@ -68,8 +69,8 @@ class FileSystem(Protocol):
     def is_dir(self, path: str) -> bool:
         """Whether a name is a folder."""
 
-    def free(self, path: str) -> tuple[int, int]:
-        """Bytes free to an unprivileged user, and bytes in all, of the volume."""
+    def free(self, path: str) -> tuple[int, int, int]:
+        """Bytes free to an unprivileged user, bytes in all, and files that can still be made, of the volume."""
 
     def lock(self, path: str, *, shared: bool = False, wait: bool = True) -> int:
         """Take flock(2) on a file, made if absent; return the descriptor that holds it.
@@ -118,10 +119,11 @@ class OsFileSystem:
         finally:
             os.close(fd)
 
-    def free(self, path: str) -> tuple[int, int]:
-        """By statvfs(2)."""
+    def free(self, path: str) -> tuple[int, int, int]:
+        """By statvfs(2). A file system without inodes of a fixed number says that it has none in all."""
         volume = os.statvfs(path)
-        return volume.f_bavail * volume.f_frsize, volume.f_blocks * volume.f_frsize
+        files = volume.f_favail if volume.f_files else sys.maxsize
+        return volume.f_bavail * volume.f_frsize, volume.f_blocks * volume.f_frsize, files
 
     def lock(self, path: str, *, shared: bool = False, wait: bool = True) -> int:
         """flock(2): it is freed when the process ends, however it ends."""

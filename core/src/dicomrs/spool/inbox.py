@@ -27,6 +27,7 @@ from dicomrs.spool.workspace import Workspace
 
 OUT_OF_RESOURCES: Final = 0xA700
 _ATTEMPTS: Final = 5
+_FILES_KEPT: Final = 64  # that the volume can still make: delivery needs some, such as a study's new metadata
 _SPARE_FILES: Final = 8
 
 Examine = Callable[[int, int, int, str], Header]
@@ -87,9 +88,11 @@ class Inbox:
         if self._broken:
             return self._broken
         try:
-            free, total = self.fs.free(self.root)
+            free, total, files = self.fs.free(self.root)
         except OSError as error:
             return f"{self.root} cannot be read: {error.strerror}"
+        if files < _FILES_KEPT:
+            return f"only {files} files can still be made on the volume of {self.root} (inodes): remove some"
         reserve = self.reserve(total)
         if free > reserve:
             return ""

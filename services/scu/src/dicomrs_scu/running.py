@@ -205,7 +205,7 @@ class RunningRoute(threading.Thread):
         retire_old(self._backlog.outbox, datetime.now().astimezone() - keep)
 
     def _keep_ballast(self) -> None:
-        free, total = self._fs.free(self._root)
+        free, total, _ = self._fs.free(self._root)
         if free > self.route.spec.storage.reserve.bytes_of(total) / 2:
             lay_ballast(self._fs, self._root)
 
