@@ -12,6 +12,7 @@ from dicomrs.route import ClinicRoute, Park
 from dicomrs.spool.control import Discard, Hold, Release, Resend, What
 from dicomrs.spool.receipts import Kind
 from dicomrs.spool.transactions import Asked, Transactions
+from dicomrs_scu.asker import Asker
 from dicomrs_scu.backlog import Backlog
 from dicomrs_scu.failures import Remedy, remedy
 from dicomrs_scu.persons import Persons
@@ -198,6 +199,30 @@ def test_a_study_that_is_gone_is_no_trouble(scene: Scene, tmp_path: Path) -> Non
 def test_every_reason_has_a_remedy_and_only_the_standards_park(reason: int) -> None:
     expected = {0x0112: Remedy.SEND_AGAIN, 0x0119: Remedy.PARK, 0x0122: Remedy.PARK}
     assert remedy(reason) is expected.get(reason, Remedy.ASK_AGAIN)
+
+
+def test_a_study_that_cannot_be_read_keeps_no_other_from_being_asked_about(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = instance(image(rows=8))
+    scene.spool.receive(other)
+    scene.backlog.rescan()
+    scene.send("a")
+    asker = Asker(scene.backlog, scene.backlog.route.spec.destinations[0], scene.transactions, scene.reports)
+    readable = scene.backlog.last
+
+    def last(folder: str, arrival: str, destination: str) -> object:
+        if folder == scene.folder:
+            raise OSError(5, "Input/output error")
+        return readable(folder, arrival, destination)
+
+    monkeypatch.setattr(scene.backlog, "last", last)
+    queue = scene.backlog.queues["a"].uncommitted
+    assert queue.wait(5.0)
+    batch = queue.batch(10, 60.0)
+    assert len(batch) == 2
+    assert [one.sop_instance for one in asker._asked(batch)] == [other.uid]
+    assert "its study cannot be read" in queue.trouble()
 
 
 # What persons do meanwhile

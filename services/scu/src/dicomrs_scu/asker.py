@@ -160,7 +160,11 @@ class Asker(threading.Thread):
         """Those of a batch that the destination still has and has not committed to."""
         found = []
         for waiting in batch:
-            event = self._backlog.last(waiting.folder, waiting.arrival, self._destination.name)
+            try:
+                event = self._backlog.last(waiting.folder, waiting.arrival, self._destination.name)
+            except OSError as error:  # the others of the batch may be of other studies
+                self._uncommitted.later(waiting.arrival, f"its study cannot be read: {error.strerror}; check the disk")
+                continue
             if event is None or event.kind is Kind.DELIVERED:
                 self._queue.discard(waiting)  # settled while a rescan looked at it
                 continue
