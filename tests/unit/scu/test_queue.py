@@ -1,12 +1,14 @@
 """The order in which objects go to one destination, and what a refusal does: the rules of invariant 4."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from dicomrs.route import Duration, Park
 from dicomrs_scu.queue import DestinationQueue
 from dicomrs_scu.waiting import Waiting
+from support.polling import eventually
 
 CT = ("1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.1.2.1")
 MR = ("1.2.840.10008.5.1.4.1.1.4", "1.2.840.10008.1.2.1")
@@ -198,6 +200,22 @@ def test_the_rest_of_a_target_grows_and_is_capped(queue: DestinationQueue, clock
     assert rests[0] < 1.0
     assert max(rests) <= 30.0
     assert min(rests[-3:]) > 20.0
+
+
+def test_who_waits_for_work_is_woken_when_a_later_arrival_may_go(queue: DestinationQueue) -> None:
+    earlier, later = waiting("1.dcm"), waiting("1_2.dcm", number=2)
+    queue.add(earlier)
+    queue.add(later)
+    assert queue.take([CT]) is earlier
+    assert queue.take([CT]) is None
+    with ThreadPoolExecutor(1) as pool:
+        began = time.monotonic()
+        sender = pool.submit(queue.wait, 60.0)
+        eventually(lambda: queue._changed._waiters, "it waits")
+        queue.confirmed(earlier)
+        sender.result()
+    assert time.monotonic() - began < 60
+    assert queue.take([CT]) is later
 
 
 def test_figures_name_the_oldest_and_the_trouble(queue: DestinationQueue) -> None:

@@ -272,6 +272,7 @@ class DestinationQueue:
             return
         if entries.pop(waiting.arrival, None) is not None and waiting.folder in self._names:
             self._names[waiting.folder][waiting.name] -= 1
+            self._changed.notify()  # a later arrival of its SOP Instance may have waited for this
         self._ready[waiting.folder].pop(waiting.arrival, None)
         if not entries:
             del self._entries[waiting.folder], self._ready[waiting.folder]
