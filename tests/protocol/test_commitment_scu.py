@@ -1,7 +1,7 @@
 """A destination that is asked for storage commitment: nothing leaves the disk before it has committed to it."""
 
 import socket
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 import pytest
 
@@ -16,6 +16,8 @@ from support.committing import (
     report_anew,
     report_dataset,
     report_here,
+    report_over,
+    reporting,
 )
 from support.objects import CT, IMPLICIT, image, instance, series
 from support.peers import Orthanc, Storescp
@@ -247,6 +249,26 @@ def test_after_a_restart_it_is_asked_again(tmp_path, make_router, target):
     router.spool().wait_empty()
     assert len(target.requests) == 2
     assert len(target.stored) == 1
+
+
+def test_an_association_of_before_a_change_of_the_route_is_heard_no_more(tmp_path, make_router, target):
+    """It would go by the old route, and let an object go that a new destination lacks."""
+    place = free_port()
+    committing = to(target, timeout="5m", listen=listen_at(place))
+    router = make_router(route(tmp_path / "root", committing))
+    one = instance(image())
+    send_all(router.port(), [one])
+    (request,) = target.wait_requests(1)
+    said = information(request.transaction, request.references, {})
+    with reporting(place) as association:
+        router.rewrite(changed(router.routes[0], destinations=[committing, destination("new", free_port())]))
+        eventually(lambda: len(router.events("scu", "listening for reports")) == 2, "the changed route listens")
+        with suppress(RuntimeError):  # pynetdicom's, where it has noticed that the association is gone
+            assert report_over(association, said, 1) == -1
+    hold(lambda: names(router) == [f"{one.uid}.dcm"], "it stays for the new destination", 1)
+    assert report_anew(place, request) == 0
+    router.spool().wait_receipts(1, kind="delivered")
+    hold(lambda: names(router) == [f"{one.uid}.dcm"], "it stays for the new destination", 1)
 
 
 def test_a_later_arrival_waits_for_the_commitment_to_the_earlier(tmp_path, make_router, target):

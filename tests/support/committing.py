@@ -105,18 +105,30 @@ def report_anew(
 
 def report_dataset(port: int, said: Dataset, event_type: int, *, called: str = "DICOMRS") -> int:
     """Report whatever a test likes."""
+    with reporting(port, called=called) as association:
+        return report_over(association, said, event_type)
+
+
+def report_over(association: Association, said: Dataset, event_type: int) -> int:
+    """Report on an association of `reporting`; the status of the response, -1 if there is none."""
+    status, _ = association.send_n_event_report(
+        said, event_type, StorageCommitmentPushModel, StorageCommitmentPushModelInstance
+    )
+    return int(status.get("Status", -1))
+
+
+@contextmanager
+def reporting(port: int, *, called: str = "DICOMRS") -> Iterator[Association]:
+    """An association in the role of the SCP."""
     ae = AE("TAP")
     ae.add_requested_context(StorageCommitmentPushModel)
     role = build_role(StorageCommitmentPushModel, scu_role=False, scp_role=True)
     association = ae.associate(LOOPBACK, port, ae_title=called, ext_neg=[role])
     assert association.is_established
     try:
-        status, _ = association.send_n_event_report(
-            said, event_type, StorageCommitmentPushModel, StorageCommitmentPushModelInstance
-        )
+        yield association
     finally:
         association.release()
-    return int(status.Status)
 
 
 def _said(request: Request, failed: dict[Reference, int] | None) -> Dataset:

@@ -53,7 +53,8 @@ class ReportListener(threading.Thread):
         self._titles = titles
         self._reports = reports
         self._stopping = threading.Event()
-        self._places = threading.BoundedSemaphore(MOST_ASSOCIATIONS)
+        self._mutex = threading.Lock()
+        self._serving: dict[threading.Thread, socket.socket] = {}
         self.trouble = ""
         """Why no report can be heard here."""
 
@@ -62,7 +63,7 @@ class ReportListener(threading.Thread):
         self._stopping.set()
 
     def run(self) -> None:
-        """Until stopped."""
+        """Until stopped; when it has ended, no association is being heard any more."""
         while not self._stopping.is_set():
             try:
                 with self._listen() as listener:
@@ -74,6 +75,16 @@ class ReportListener(threading.Thread):
                     logger.error("not listening for reports", reason=f"{why}; trying again")
                 self.trouble = why
                 self._stopping.wait(_BIND_AGAIN_SECONDS)
+        self._end_all()
+
+    def _end_all(self) -> None:
+        """Finish the reports in hand, and hear nothing more: the root is another's next, under another route."""
+        with self._mutex:
+            serving = dict(self._serving)
+        for thread, sock in serving.items():
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RD)
+            thread.join()
 
     def _listen(self) -> socket.socket:
         address, port = self._place
@@ -99,37 +110,54 @@ class ReportListener(threading.Thread):
                 sock, peer = listener.accept()
             except TimeoutError:
                 continue
-            if not self._places.acquire(blocking=False):
+            with self._mutex:
+                full = len(self._serving) >= MOST_ASSOCIATIONS
+            if full:
                 logger.warning("report refused", address=peer[0], reason=f"{MOST_ASSOCIATIONS} are being heard already")
                 sock.close()
                 continue
+            thread = threading.Thread(target=self._serve, args=(sock, str(peer[0])), daemon=True)
+            with self._mutex:
+                self._serving[thread] = sock
             try:
-                threading.Thread(target=self._serve, args=(sock, str(peer[0])), daemon=True).start()
+                thread.start()
             except RuntimeError:  # the system allows no more threads
-                sock.close()
-                self._places.release()
+                self._served(thread, sock)
 
     def _serve(self, sock: socket.socket, address: str) -> None:
         try:
             tune(sock)
-            _Hearing(sock, address, self._titles, self._reports).serve()
+            _Hearing(sock, address, self._titles, self._reports, self._stopping).serve()
         except AssociationError as error:
-            logger.info("association for reports failed", address=address, reason=str(error))
+            if not self._stopping.is_set():
+                logger.info("association for reports failed", address=address, reason=str(error))
         except Exception:
             logger.exception("association for reports ended by a fault of ours", address=address)
         finally:
-            sock.close()
-            self._places.release()
+            self._served(threading.current_thread(), sock)
+
+    def _served(self, thread: threading.Thread, sock: socket.socket) -> None:
+        sock.close()
+        with self._mutex:
+            del self._serving[thread]
 
 
 class _Hearing:
     """One association, from its first byte to its last."""
 
-    def __init__(self, sock: socket.socket, address: str, titles: Collection[str], reports: Reports) -> None:
+    def __init__(
+        self,
+        sock: socket.socket,
+        address: str,
+        titles: Collection[str],
+        reports: Reports,
+        stopping: threading.Event,
+    ) -> None:
         self._sock = sock
         self._address = address
         self._titles = titles
         self._reports = reports
+        self._stopping = stopping
         self._reader = PduReader(sock, _PDU_LIMIT, quick=True)
         self._assembler = Assembler(DATASET_LIMIT)
         self._fragment = 0
@@ -182,7 +210,7 @@ class _Hearing:
     def _hear(self) -> None:
         """The messages, one after another."""
         end = time.monotonic() + _LONGEST_SECONDS
-        while True:
+        while not self._stopping.is_set():
             kind, body = self._reader.read(min(_IDLE_SECONDS, end - time.monotonic()))
             if kind is PduType.P_DATA_TF:
                 for pdv in split_pdata(body):
@@ -197,6 +225,7 @@ class _Hearing:
                 raise Aborted(*parse_abort(body))
             else:
                 raise ProtocolError(f"{kind.name} is out of place on an established association")
+        self._abort(0, 0)
 
     def _answer(self, message: Message) -> None:
         command = message.command
