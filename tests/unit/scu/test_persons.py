@@ -345,9 +345,8 @@ def test_only_the_kinds_that_were_named_are_discarded(spool):
     damaged = spool.receive(objects[2])
     spool.damage(damaged[0])
     desk = Desk(spool.root)
-    desk.backlog.damaged(
-        next(one for one in (desk.take("a"), desk.take("a")) if one and one.name == damaged[0].name), "rot"
-    )
+    rotten = next(one for one in (desk.take("a"), desk.take("a")) if one and one.name == damaged[0].name)
+    desk.backlog.damaged(rotten.folder, rotten.name, "rot", rotten.arrival)
     folder = good[0].folder
     assert desk.ask(Discard(**ANA, folder=folder, what=(What.PARKED, What.HELD, What.NO_DESTINATION))) == Answer(0)
     assert desk.ask(Discard(**ANA, folder=folder, what=(What.QUARANTINED,))) == Answer(1)

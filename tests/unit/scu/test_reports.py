@@ -1,6 +1,7 @@
 """What a report does to the objects that it is about, on a real file system; and what nobody may do by one."""
 
 import shutil
+import threading
 import time
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from dicomrs.route import ClinicRoute, Park
 from dicomrs.spool.control import Discard, Hold, Release, Resend, What
-from dicomrs.spool.receipts import Kind
+from dicomrs.spool.receipts import Kind, read_events
 from dicomrs.spool.transactions import Asked, Transactions
 from dicomrs_scu.asker import Asker
 from dicomrs_scu.backlog import Backlog
@@ -18,6 +19,8 @@ from dicomrs_scu.failures import Remedy, remedy
 from dicomrs_scu.persons import Persons
 from dicomrs_scu.queue import DestinationQueue
 from dicomrs_scu.reports import Reports
+from dicomrs_scu.uncommitted import Uncommitted
+from dicomrs_scu.waiting import Waiting
 from dicomrs_wire.commitment import (
     COMMITMENT,
     EXPLICIT_LITTLE_ENDIAN,
@@ -75,8 +78,7 @@ class Scene:
         queue.stored(waiting)
 
     def ask(self, uid: str, name: str = "a") -> None:
-        arrival = self.spool.outbox.stored(self.folder, self.name).arrival
-        self.transactions.open(uid, name, [Asked(self.folder, self.name, arrival, CT, self.one.uid)])
+        self.transactions.open(uid, name, [self.asked()])
 
     def report(self, what: Commitments, event_type: int = 1, field: int = N_EVENT_REPORT_RQ) -> int:
         command = CommandSet(field, has_dataset=True, message_id=1, sop_class=COMMITMENT, event_type=event_type)
@@ -88,6 +90,41 @@ class Scene:
 
     def failure(self, reason: int, transaction: str = TRANSACTION) -> int:
         return self.report(Commitments(transaction, (), ((Reference(CT, self.one.uid), reason),)), 2)
+
+    def another(self) -> Asked:
+        """One more object, of another study, that "a" has."""
+        one = instance(image(rows=8))
+        (arrival,) = self.spool.receive(one)
+        self.backlog.rescan()
+        self.send("a")
+        stored = self.spool.outbox.stored(arrival.folder, arrival.name)
+        return Asked(arrival.folder, arrival.name, stored.arrival, CT, one.uid)
+
+    def asked(self) -> Asked:
+        """The object, as it is asked about."""
+        arrival = self.spool.outbox.stored(self.folder, self.name).arrival
+        return Asked(self.folder, self.name, arrival, CT, self.one.uid)
+
+    def ask_about(self, uid: str, *objects: Asked) -> None:
+        self.transactions.open(uid, "a", objects)
+
+    def waiting(self) -> Waiting:
+        study = self.backlog.look(self.folder)
+        assert study is not None
+        return study.present[self.name]
+
+    def send_again(self, name: str) -> None:
+        """Without its back-off."""
+        queue = self.backlog.queues[name]
+        queue.discard(self.waiting())
+        queue.add(self.waiting())
+        self.send(name)
+
+    def queue(self, name: str) -> Uncommitted:
+        return self.backlog.queues[name].uncommitted
+
+    def asker(self) -> Asker:
+        return Asker(self.backlog, self.backlog.route.spec.destinations[0], self.transactions, self.reports)
 
     def kinds(self, name: str = "a") -> list[str]:
         events = self.spool.outbox.ledger(self.folder)
@@ -195,6 +232,99 @@ def test_a_study_that_is_gone_is_no_trouble(scene: Scene, tmp_path: Path) -> Non
     assert not scene.path.parent.exists()
 
 
+def test_a_report_of_an_earlier_sending_says_nothing_of_a_later_one(scene: Scene) -> None:
+    other = scene.another()
+    both = [Reference(CT, scene.one.uid), Reference(CT, other.sop_instance)]
+    scene.ask_about("2.25.2", scene.asked(), other)
+    scene.ask("2.25.3")
+    assert scene.failure(0x0112, "2.25.3") == 0
+    scene.send_again("a")
+    assert scene.report(Commitments("2.25.2", tuple(both))) == 0
+    assert scene.kinds() == ["stored"], "what has been sent since is not what was committed to"
+    assert scene.queue("a").arrivals() == {scene.asked().arrival}
+
+
+def test_one_study_that_cannot_be_written_to_keeps_no_other_back(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    others = [scene.another(), scene.another()]
+    scene.ask_about("2.25.2", scene.asked(), *others)
+    settle = scene.backlog.settle
+
+    def settled(folder: str, results: list) -> None:
+        if folder == scene.folder:
+            raise OSError(5, "Input/output error")
+        settle(folder, results)
+
+    references = tuple(Reference(CT, one.sop_instance) for one in (scene.asked(), *others))
+    with monkeypatch.context() as broken:
+        broken.setattr(scene.backlog, "settle", settled)
+        assert scene.report(Commitments("2.25.2", references)) == 0x0110
+    assert scene.queue("a").arrivals() == {scene.asked().arrival}
+    assert "receipts cannot be written" in scene.queue("a").trouble()
+    assert scene.report(Commitments("2.25.2", references)) == 0, "once more"
+    assert scene.kinds() == ["delivered"]
+
+
+def test_one_object_that_cannot_be_read_keeps_no_other_back(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = scene.another()
+    scene.ask_about("2.25.2", scene.asked(), other)
+    readable = scene.backlog.outbox.stored
+
+    def stored(folder: str, name: str) -> object:
+        if name == scene.name:
+            raise OSError(5, "Input/output error")
+        return readable(folder, name)
+
+    references = tuple(Reference(CT, one.sop_instance) for one in (scene.asked(), other))
+    arrival = scene.asked().arrival
+    with monkeypatch.context() as broken:
+        broken.setattr(scene.backlog.outbox, "stored", stored)
+        assert scene.report(Commitments("2.25.2", references)) == 0
+    assert scene.queue("a").arrivals() == {arrival}
+    assert "cannot be read from the disk" in scene.queue("a").trouble()
+
+
+def test_an_object_whose_head_was_damaged_while_its_commitment_was_awaited_is_moved_away(scene: Scene) -> None:
+    data = scene.path.read_bytes()
+    scene.path.write_bytes(data[:140] + bytes([data[140] ^ 1]) + data[141:])
+    assert scene.success() == 0
+    assert not scene.path.exists()
+    assert [path.name for path in (scene.path.parent.parent / "_DAMAGED").glob("*/*.dcm")] == [scene.name]
+    assert scene.queue("a").arrivals() == frozenset()
+
+
+def test_a_report_that_was_carried_out_by_half_leaves_nothing_behind_that_is_neither_sent_nor_asked_about(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(scene.backlog.queues["a"], "refused", full)
+        assert scene.failure(0x0112) == 0x0110
+    assert scene.kinds() == ["uncommitted"]
+    scene.asker()._asked([scene.waiting()])
+    assert scene.queue("a").arrivals() == frozenset()
+    assert scene.backlog.queues["a"].take([(CT, EXPLICIT)]) is scene.waiting()
+
+
+def test_a_target_that_is_believed_without_commitment_and_reports_a_loss_is_heard_one_after_the_other(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one who waives has looked at the object when the report comes."""
+    settle, reporting = scene.backlog.settle, threading.Thread(target=scene.failure, args=(0x0112,))
+
+    def settled(folder: str, results: list) -> None:
+        reporting.start()
+        reporting.join(0.3)
+        settle(folder, results)
+
+    monkeypatch.setattr(scene.backlog, "settle", settled)
+    scene.reports.deliver("a", [scene.asked()], "not offered")
+    reporting.join()
+    events = read_events(scene.spool.fs, str(scene.path.parent))
+    assert [event.kind for event in events if event.destination == "a"] == ["stored", "delivered"]
+
+
 @given(st.integers(0, 0xFFFF))
 def test_every_reason_has_a_remedy_and_only_the_standards_park(reason: int) -> None:
     expected = {0x0112: Remedy.SEND_AGAIN, 0x0119: Remedy.PARK, 0x0122: Remedy.PARK}
@@ -208,7 +338,6 @@ def test_a_study_that_cannot_be_read_keeps_no_other_from_being_asked_about(
     scene.spool.receive(other)
     scene.backlog.rescan()
     scene.send("a")
-    asker = Asker(scene.backlog, scene.backlog.route.spec.destinations[0], scene.transactions, scene.reports)
     readable = scene.backlog.last
 
     def last(folder: str, arrival: str, destination: str) -> object:
@@ -221,7 +350,7 @@ def test_a_study_that_cannot_be_read_keeps_no_other_from_being_asked_about(
     assert queue.wait(5.0)
     batch = queue.batch(10, 60.0)
     assert len(batch) == 2
-    assert [one.sop_instance for one in asker._asked(batch)] == [other.uid]
+    assert [one.sop_instance for one in scene.asker()._asked(batch)] == [other.uid]
     assert "its study cannot be read" in queue.trouble()
 
 

@@ -169,7 +169,9 @@ class Asker(threading.Thread):
                 self._queue.discard(waiting)  # settled while a rescan looked at it
                 continue
             if event.kind is not Kind.STORED:
-                self._uncommitted.discard(waiting.arrival)  # reported lost in this moment
+                # Reported in this moment, or by a report that could not be carried out to its end.
+                self._queue.discard(waiting)
+                self._backlog.requeue(waiting)
                 continue
             found.append(Asked(waiting.folder, waiting.name, waiting.arrival, waiting.pair[0], event.uid))
         return found

@@ -289,9 +289,9 @@ class Backlog:
         """How an arrival stands at a destination; OSError if its study cannot be read."""
         return self._study(folder).ledger.last(arrival, destination)
 
-    def damaged(self, waiting: Waiting, reason: str) -> None:
+    def damaged(self, folder: str, name: str, reason: str, arrival: str) -> None:
         """An object is not what was received: move it away, and say so in the receipts."""
-        self._damaged(self._study(waiting.folder), waiting.folder, waiting.name, reason, waiting.arrival)
+        self._damaged(self._study(folder), folder, name, reason, arrival)
 
     def _damaged(self, study: OpenStudy, folder: str, name: str, reason: str, arrival: str = "") -> None:
         """arrival: "" where the head is too damaged to tell; the file's name still says which SOP Instance it was."""

@@ -253,7 +253,7 @@ class Sender(threading.Thread):
 
     def _damaged(self, waiting: Waiting, reason: str) -> None:
         try:
-            self._backlog.damaged(waiting, reason)
+            self._backlog.damaged(waiting.folder, waiting.name, reason, waiting.arrival)
         except OSError as error:
             why = f"{reason}; it could not be moved to _DAMAGED: {error.strerror}"
             self._refused(waiting, why, countable=False, of_target=False)
