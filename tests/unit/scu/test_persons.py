@@ -83,6 +83,14 @@ def three(spool: FilledSpool) -> list[Arrival]:
     return spool.receive(*series(3))
 
 
+def test_a_release_of_all_studies_lets_the_service_breathe_between_them(spool):
+    for _ in range(3):
+        spool.receive(instance(image(rows=8)))
+    desk, breaths = Desk(spool.root), []
+    Persons(desk.backlog, lambda: breaths.append(1)).handle(Release(**ANA))
+    assert len(breaths) >= 3
+
+
 # Hold
 
 
@@ -514,7 +522,7 @@ def test_a_service_that_is_busy_with_many_objects_goes_on_breathing(spool):
     desk, breaths = Desk(spool.root), []
     ask = Persons(desk.backlog, lambda: breaths.append(desk.backlog.follow_hints())).handle
     assert ask(Release(**ANA, folder=folder)).objects == 3
-    assert len(breaths) == 3
+    assert len(breaths) >= 3
 
 
 @pytest.mark.parametrize(

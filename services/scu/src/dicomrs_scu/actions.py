@@ -50,6 +50,7 @@ class Actions:
         A release for one destination is about that one, and leaves quarantine alone.
         """
         for folder in [request.folder] if request.folder else self._outbox.folders():
+            self._breathe()
             if not request.destination:
                 self._release_quarantined(folder, request)
             study = self._backlog.look(folder)
