@@ -107,3 +107,18 @@ def test_what_nobody_knows_changes_nothing(uncommitted: Uncommitted) -> None:
     uncommitted.put_back([waiting(1)])
     assert len(uncommitted) == 0
     assert not uncommitted.wait(0.0)
+
+
+def test_what_was_committed_to_takes_no_room_however_long_the_time_out_is(
+    uncommitted: Uncommitted, clock: Clock
+) -> None:
+    day = 86400.0
+    add(uncommitted, 0)
+    for number in range(1, 10_000):
+        add(uncommitted, number)
+        clock.now += GATHER_SECONDS
+        uncommitted.batch(100, day)
+        uncommitted.discard(f"arrival-{number}")
+    assert len(uncommitted._heap) < 2000
+    clock.now += day
+    assert batch(uncommitted) == ["arrival-0"]

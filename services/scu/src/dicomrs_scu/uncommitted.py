@@ -4,7 +4,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from typing import Final
 
 from dicomrs_scu.backoff import delay
@@ -13,6 +13,7 @@ from dicomrs_scu.waiting import Waiting
 GATHER_SECONDS: Final = 1.0  # objects that are stored one after another are asked about together
 ASK_FIRST: Final = 10.0  # to be asked again after a failure that may pass
 ASK_LIMIT: Final = 3600.0
+_MOST_OUTDATED: Final = 1000  # in the heap, beside as many as there are entries: a time-out may be a day
 NO_REPORT: Final = (
     "no report came in time; whoever runs the target must enter this router there with the address, port and AE title "
     "of commitment.listen, or its commitment.timeout is too short"
@@ -58,6 +59,9 @@ class Uncommitted:
             entry = self._entries.pop(arrival, None)
             if entry is not None:
                 self._set_why(entry, "")
+            if len(self._heap) > 2 * len(self._entries) + _MOST_OUTDATED:
+                self._heap = [(one.due, arrival) for arrival, one in self._entries.items()]
+                heapify(self._heap)
 
     def batch(self, limit: int, timeout: float) -> list[Waiting]:
         """Those to be asked about now, if any is due. They are not due again for `timeout` seconds, unless they are
