@@ -8,7 +8,7 @@ from dicomrs.receipt import State, StudyReceipt, receipt
 from dicomrs.route import ClinicRoute
 from dicomrs.spool.fs import OsFileSystem
 from dicomrs.spool.inbox import Arrival
-from dicomrs.spool.receipts import Kind, event_now
+from dicomrs.spool.receipts import Kind, event_now, read_events
 from support.filled_spool import ORIGIN, FilledSpool
 from support.objects import image, instance, series
 from support.router import destination, route
@@ -210,3 +210,29 @@ def test_a_study_is_not_complete_before_the_storage_commitment(spool):
     assert dict(found.missing()) == {"sent to a, whose storage commitment is awaited": 1}
     deliver(spool, arrival, "a")
     assert made(spool, arrival.folder, "a").complete
+
+
+def test_what_leaves_while_the_receipt_is_made_is_on_it(spool, monkeypatch):
+    delivered, leaving = spool.receive(*series(2))
+    deliver(spool, delivered, "a")
+
+    def read_then_leave(fs, folder):
+        events = read_events(fs, folder)
+        (spool.root / leaving.folder / leaving.name).unlink(missing_ok=True)
+        return events
+
+    monkeypatch.setattr("dicomrs.receipt.read_events", read_then_leave)
+    found = made(spool, leaving.folder, "a")
+    assert states(found) == ["confirmed", "waiting"]
+    assert not found.complete
+
+
+def test_what_was_to_be_sent_again_and_was_removed_is_missing(spool):
+    (arrival,) = spool.receive(*series(1))
+    deliver(spool, arrival, "a", leaves=False)
+    spool.note(arrival, Kind.RESENT, "a")
+    (spool.root / arrival.folder / arrival.name).unlink()
+    found = made(spool, arrival.folder, "a")
+    assert states(found) == ["missing"]
+    assert found.objects[0].lacking == ("a",)
+    assert not found.objects[0].deliveries[0].stands

@@ -140,7 +140,8 @@ class _Reader:
         self._outbox = outbox
         self._folder = folder
         self._route = route
-        self._names = outbox.names(folder)  # before the receipts: what leaves in between is in those
+        # Before the receipts: what leaves in between is in those.
+        self._found = [(name, _read(outbox, folder, name)) for name in outbox.names(folder)]
         aside = [one for where in (QUARANTINE, DAMAGED) for one in find_aside(outbox.fs, outbox.root, where, folder)]
         self._events = read_events(outbox.fs, f"{outbox.root}/{folder}")
         self._by_arrival: dict[str, list[Event]] = {}
@@ -151,17 +152,13 @@ class _Reader:
 
     def objects(self) -> list[ObjectReceipt]:
         found: dict[str, ObjectReceipt] = {}
-        for name in self._names:
-            try:
-                stored = self._outbox.stored(self._folder, name)
-            except FileNotFoundError:
-                continue
-            except (OSError, NotOursError) as error:
+        for name, stored in self._found:
+            if isinstance(stored, Stored):
+                found[stored.arrival] = self._here(stored)
+            elif not isinstance(stored, FileNotFoundError):
                 stem, _ = parse_object_name(name) or (name, 1)
-                reason = (error.strerror if isinstance(error, OSError) else str(error)) or "it cannot be read"
+                reason = (stored.strerror if isinstance(stored, OSError) else str(stored)) or "it cannot be read"
                 found[f"{self._folder}/{name}"] = ObjectReceipt(stem, "", "", "", "", State.DAMAGED, reason=reason)
-                continue
-            found[stored.arrival] = self._here(stored)
         for one in self._aside:
             found.setdefault(one.arrival or f"{one.where}/{one.name}", self._set_aside(one))
         unknown = {one.instance for one in found.values() if not one.arrival}
@@ -214,7 +211,8 @@ class _Reader:
         last = self._history.last(arrival, "")
         known = [to.name for to in self._route.spec.destinations] if self._route else None
         named = [name for name in self._told(arrival) if known is None or name in known]
-        confirmed = {event.destination for event in events if event.kind is Kind.DELIVERED}
+        told = {event.destination: self._history.last(arrival, event.destination) for event in events}
+        confirmed = {name for name, now in told.items() if now is not None and now.kind is Kind.DELIVERED}
         lacking = tuple(name for name in named if name not in confirmed)
         state, event = State.MISSING, None
         if last is not None and last.kind in (Kind.DISCARDED, Kind.DAMAGED):
@@ -262,6 +260,14 @@ class _Reader:
         last = self._history.last(event.arrival, event.destination)
         stands = last is not None and last.kind is Kind.DELIVERED
         return Delivery(event.destination, event.at, event.status, event.association, event.why, stands)
+
+
+def _read(outbox: Outbox, folder: str, name: str) -> Stored | OSError | NotOursError:
+    """An object, or why it cannot be read."""
+    try:
+        return outbox.stored(folder, name)
+    except (OSError, NotOursError) as error:
+        return error
 
 
 def _made_good(objects: Sequence[ObjectReceipt]) -> list[ObjectReceipt]:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from dicomrs.spool.custody import Custody, custody
+from dicomrs.spool.fs import OsFileSystem
 from dicomrs.spool.receipts import Kind
 from support.filled_spool import FilledSpool
 from support.objects import CT, MR, Instance, image, instance
@@ -46,6 +47,21 @@ def test_what_was_delivered_is_answered_for_as_long_as_its_receipts_are_kept(spo
     assert look(spool, one.uid) is Custody.ANSWERED_FOR
     assert spool.outbox.retire(arrival.folder)
     assert look(spool, one.uid) is Custody.UNKNOWN
+
+
+def test_what_is_delivered_while_it_is_looked_for_is_answered_for(
+    spool: FilledSpool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = one_image()
+    (arrival,) = spool.receive(one)
+
+    def leave_then_sync(path: str) -> None:
+        if path.endswith(arrival.folder) and (spool.root / arrival.folder / arrival.name).exists():
+            spool.note(arrival, Kind.DELIVERED, "a", leaves=True)
+
+    fs = OsFileSystem()
+    monkeypatch.setattr(fs, "fsync_dir", leave_then_sync)
+    assert custody(fs, str(spool.root), {one.uid: CT}) == {one.uid: Custody.ANSWERED_FOR}
 
 
 def test_what_a_person_discarded_is_not_answered_for_though_one_of_two_destinations_has_it(spool: FilledSpool) -> None:

@@ -54,29 +54,36 @@ def custody(fs: FileSystem, root: str, wanted: Mapping[str, str]) -> dict[str, C
 def _in_study(
     fs: FileSystem, path: str, left: Mapping[str, str], wanted: Mapping[str, str]
 ) -> Iterator[tuple[str, Custody]]:
-    """What one study folder says. Names before receipts: what leaves in between is in those."""
+    """What one study folder says. Objects before receipts: what leaves in between is in those."""
     try:
         names = fs.listdir(path)
-        receipts = read_all(fs, f"{path}/{RECEIPTS}")
     except (FileNotFoundError, NotADirectoryError):
         return
     present = [(parsed[0], name) for name in names if (parsed := parse_object_name(name)) and parsed[0] in left]
     if present:
         sync_folder(fs, path)  # a name that can be seen is not durable yet
+    on_disk = set()
     for stem, name in present:
-        uid = left.get(stem)
-        if uid is not None and (sop_class := _class_of(fs, f"{path}/{name}")):
+        uid, sop_class = left.get(stem), _class_of(fs, f"{path}/{name}")
+        if sop_class is not None:
+            on_disk.add(stem)
+        if uid is not None and sop_class:
             yield uid, Custody.ANSWERED_FOR if sop_class == wanted[uid] else Custody.OTHER_CLASS
-    on_disk = {stem for stem, _ in present}
+    try:
+        receipts = read_all(fs, f"{path}/{RECEIPTS}")
+    except FileNotFoundError:
+        return
     for uid in _delivered(receipts, {uid for stem, uid in left.items() if stem not in on_disk}):
         yield uid, Custody.ANSWERED_FOR
 
 
-def _class_of(fs: FileSystem, path: str) -> str:
-    """The SOP class of an object; "" if it has left, or cannot be read."""
+def _class_of(fs: FileSystem, path: str) -> str | None:
+    """The SOP class of an object; "" if it is damaged, None if it has left."""
     try:
         return read_head_of(fs, path).sop_class
-    except (FileNotFoundError, NotOursError):
+    except FileNotFoundError:
+        return None
+    except NotOursError:
         return ""
 
 
