@@ -30,7 +30,8 @@ from dicomrs_wire.pdu import (
 )
 from dicomrs_wire.stream import PduReader, send, tune
 
-MOST_ASSOCIATIONS: Final = 16
+MOST_ASSOCIATIONS: Final = 64
+MOST_OF_PEER: Final = 16  # of them, from one address: a stranger that holds connections open shuts nobody else out
 _ARTIM_SECONDS: Final = 30.0  # PS3.8 9.1.4: time to say who you are
 _IDLE_SECONDS: Final = 60.0
 _LONGEST_SECONDS: Final = 600.0  # of an association: reports are short
@@ -54,7 +55,7 @@ class ReportListener(threading.Thread):
         self._reports = reports
         self._stopping = threading.Event()
         self._mutex = threading.Lock()
-        self._serving: dict[threading.Thread, socket.socket] = {}
+        self._serving: dict[threading.Thread, tuple[socket.socket, str]] = {}  # with the peer's address
         self.trouble = ""
         """Why no report can be heard here."""
 
@@ -81,7 +82,7 @@ class ReportListener(threading.Thread):
         """Finish the reports in hand, and hear nothing more: the root is another's next, under another route."""
         with self._mutex:
             serving = dict(self._serving)
-        for thread, sock in serving.items():
+        for thread, (sock, _) in serving.items():
             with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RD)
             thread.join()
@@ -110,19 +111,28 @@ class ReportListener(threading.Thread):
                 sock, peer = listener.accept()
             except TimeoutError:
                 continue
-            with self._mutex:
-                full = len(self._serving) >= MOST_ASSOCIATIONS
-            if full:
-                logger.warning("report refused", address=peer[0], reason=f"{MOST_ASSOCIATIONS} are being heard already")
+            address = str(peer[0])
+            if reason := self._crowded(address):
+                logger.warning("report refused", address=address, reason=reason)
                 sock.close()
                 continue
-            thread = threading.Thread(target=self._serve, args=(sock, str(peer[0])), daemon=True)
+            thread = threading.Thread(target=self._serve, args=(sock, address), daemon=True)
             with self._mutex:
-                self._serving[thread] = sock
+                self._serving[thread] = sock, address
             try:
                 thread.start()
             except RuntimeError:  # the system allows no more threads
                 self._served(thread, sock)
+
+    def _crowded(self, address: str) -> str:
+        """Why one association more cannot be heard, "" if it can."""
+        with self._mutex:
+            addresses = [one for _, one in self._serving.values()]
+        if len(addresses) >= MOST_ASSOCIATIONS:
+            return f"{len(addresses)} are being heard already"
+        if addresses.count(address) >= MOST_OF_PEER:
+            return f"{addresses.count(address)} from its address are being heard already"
+        return ""
 
     def _serve(self, sock: socket.socket, address: str) -> None:
         try:
