@@ -1,5 +1,6 @@
 """The stream of TLS between two ends of ours, and the sentences for what goes wrong."""
 
+import ctypes
 import os
 import re
 import select
@@ -127,6 +128,44 @@ def test_a_peer_that_says_nothing_is_a_timeout_and_may_go_on(ends: Ends) -> None
     assert reader.read(5)[1] == b"late"
 
 
+class KeyUpdater:
+    """A TLS client that can do what Python's cannot: ask for new keys, again and again, and read none of them."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._lib = lib = ctypes.CDLL("libssl.so.3")
+        for name in ("TLS_client_method", "SSL_CTX_new", "SSL_new"):
+            getattr(lib, name).restype = ctypes.c_void_p
+        context = ctypes.c_void_p(lib.SSL_CTX_new(ctypes.c_void_p(lib.TLS_client_method())))
+        self._ssl = ctypes.c_void_p(lib.SSL_new(context))
+        assert lib.SSL_set_fd(self._ssl, sock.fileno()) == 1
+
+    def connect(self) -> None:
+        assert self._lib.SSL_connect(self._ssl) == 1
+
+    def flood(self) -> None:
+        """Until the other side has enough."""
+        update_requested = 1
+        while self._lib.SSL_key_update(self._ssl, update_requested) == 1 == self._lib.SSL_do_handshake(self._ssl):
+            pass
+
+
+def test_a_peer_that_asks_for_keys_without_end_and_reads_none_is_cut_off(secret: Secret) -> None:
+    one, other = socket.socketpair()
+    receiver = TlsStream(other, receiver_context(secret, clients_show_certificates=False), side=Side.RECEIVER)
+    peer = KeyUpdater(one)
+    with ThreadPoolExecutor(1) as pool:
+        shaking = pool.submit(receiver.handshake, 10)
+        peer.connect()
+        shaking.result(10)
+        flooding = pool.submit(peer.flood)
+        with pytest.raises(TlsFailed, match="does not read"):
+            PduReader(receiver).read(60)
+        receiver.close()
+        one.shutdown(socket.SHUT_RDWR)
+        flooding.result(10)
+    one.close()
+
+
 def test_another_thread_ends_the_waiting(ends: Ends) -> None:
     _, receiver = ends
     with ThreadPoolExecutor(1) as pool:
@@ -189,6 +228,7 @@ def test_the_page_explains_every_sentence() -> None:
         sentences.TLS_TO_PLAIN_PORT,
         *sentences.HUNG_UP.values(),
         sentences.HUNG_UP_AFTERWARDS,
+        sentences.UNREAD.partition("(")[0],
         sentences.SLOW.partition("{")[0],
         *(f"we refused the peer's certificate: {why}" for why in sentences.CERTIFICATE.values()),
         *sentences.NOT_TLS.values(),

@@ -31,6 +31,9 @@ HUNG_UP_AFTERWARDS: Final = (
     "the peer hung up right after the TLS handshake without saying why: perhaps it asks for a certificate and does not "
     "accept ours, or we have none (tls.crt, tls.key of our secret); its administrator finds the reason in its log"
 )
+UNREAD: Final = (
+    "we refused: the peer breaks the rules of TLS (it does not read what it asks for); ask its administrator"
+)
 SLOW: Final = (
     "the peer has not finished the TLS handshake within {seconds:g} s: perhaps this port of it speaks DICOM without "
     "TLS; ask its administrator, or remove tls from the destination"

@@ -9,9 +9,10 @@ from typing import Any, Final
 
 from dicomrs_wire.errors import TlsFailed
 from dicomrs_wire.stream import wait_for
-from dicomrs_wire.tls.sentences import HUNG_UP, HUNG_UP_AFTERWARDS, SLOW, Side, explain
+from dicomrs_wire.tls.sentences import HUNG_UP, HUNG_UP_AFTERWARDS, SLOW, UNREAD, Side, explain
 
 _BATCH: Final = 256 * 1024  # bytes that one system call takes off the network, or puts on it
+_MOST_UNSENT: Final = 4 * _BATCH  # bytes that wait for room: what is being sent, and what TLS itself has to say
 
 
 class TlsStream:
@@ -82,6 +83,8 @@ class TlsStream:
             return 0
         count, ended = self._decrypt(buffer)
         self._push()
+        if len(self._unsent) > _MOST_UNSENT:  # each KeyUpdate may ask for one of ours (RFC 8446 4.6.3)
+            raise TlsFailed(UNREAD)
         if count or ended:
             return count
         raise BlockingIOError
