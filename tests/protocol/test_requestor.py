@@ -619,6 +619,19 @@ def test_a_peer_that_does_not_answer_is_aborted_in_time(store: Callable[..., Sto
         store(connect(port, timeouts=SHORT), b"data")
 
 
+def test_a_peer_that_requests_without_end_instead_of_responding_is_cut_off() -> None:
+    """Each may carry a dataset of megabytes, and is kept until we have our response."""
+
+    def script(peer: Peer) -> None:
+        peer.associate()
+        context_id, _, _ = peer.message()
+        peer.sock.sendall(9 * pdu.pack_command(context_id, dimse.echo_request(1), 16378))
+        assert peer.next() == PduType.ABORT
+
+    with scripted(script) as port, pytest.raises(ProtocolError, match="8 requests before the response"):
+        connect(port).action(CT_IMAGE, "1.2.3", 1, lambda _: b"ab")
+
+
 @pytest.mark.skipif(not hasattr(socket, "TCP_QUICKACK"), reason="Linux only")
 def test_a_peer_with_nagle_that_answers_in_two_segments_is_not_kept_waiting() -> None:
     def script(peer: Peer) -> None:

@@ -39,6 +39,7 @@ from dicomrs_wire.tls.ends import TlsClient
 
 _OWN_MAX_PDU = 16 * 1024  # we are sent nothing but responses
 _ABORT_TIMEOUT = 1.0  # seconds for an A-ABORT to go out, or for the peer's to come in once all is lost
+_MOST_REQUESTS = 8  # of the peer's that may wait for our answer; without a window of its own it has one (PS3.7 D.3.3.3)
 _LAST_WORDS = 16  # PDUs looked through for the A-ABORT that explains a broken connection
 _MORE = getattr(socket, "MSG_MORE", 0)
 
@@ -243,6 +244,8 @@ class Requestor:
                 message = self._message(deadline - time.monotonic())
                 response = message.command
                 if response.expects_response:
+                    if len(self._requests) == _MOST_REQUESTS:
+                        raise ProtocolError(f"{_MOST_REQUESTS} requests before the response that was awaited")
                     self._requests.append(message)
                 elif (response.field, response.responded_to) == expected and response.status is not None:
                     return response.status, response.error_comment
