@@ -10,6 +10,7 @@ import selectors
 import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
@@ -22,7 +23,7 @@ from dicomrs_wire.tls.ends import HANDSHAKE, TlsServer
 from dicomrs_wire.tls.sentences import TLS_TO_PLAIN_PORT
 
 REQUEST_LIMIT: Final = 256 * 1024  # bytes of an A-ASSOCIATE-RQ; 128 contexts with 50 transfer syntaxes have 200 KB
-PENDING_LIMIT: Final = 256  # connections that have not said who they are; beyond it the longest silent one is dropped
+PENDING_LIMIT: Final = 256  # connections that have not said who they are; beyond it the most numerous lose their oldest
 _BACKLOG: Final = 128
 _PROVIDER: Final = 2
 _UNRECOGNISED_PDU: Final = 1
@@ -207,8 +208,10 @@ class FrontDoor:
             logger.debug("connection dropped", receiver=pending.receiver, address=pending.address, reason=reason)
 
     def _drop_oldest(self) -> None:
-        oldest = next(iter(self._pending.values()), None)
-        if oldest is not None:
+        """Of the address that has most of them: a stranger's crowd is to cost nobody else a place."""
+        crowds = Counter(pending.address for pending in self._pending.values())
+        for address, _ in crowds.most_common(1):
+            oldest = next(pending for pending in self._pending.values() if pending.address == address)
             self._drop(oldest, f"more than {PENDING_LIMIT} connections have not said who they are")
 
     def _drop_silent(self) -> None:
