@@ -73,6 +73,11 @@ class Commitments:
     references: tuple[Reference, ...] = ()
     failed: tuple[tuple[Reference, int], ...] = ()
 
+    @property
+    def objects(self) -> int:
+        """How many it is about."""
+        return len(self.references) + len(self.failed)
+
 
 def describe_reason(reason: int) -> str:
     """Return a failure reason (PS3.3 C.14.1.1) as `0112 no such object instance`."""

@@ -14,15 +14,15 @@ from dicomrs.log import get_logger
 from dicomrs.route import Limits
 from dicomrs.spool.inbox import OUT_OF_RESOURCES, Arrival, Inbox, Outcome, refusal
 from dicomrs.spool.part import Origin, Part, RefusedError
-from dicomrs_scp.commitment import Desk, RequestError, read_request
-from dicomrs_scp.reporting import event_type, log_outcome
+from dicomrs_scp.commitment import Desk, RequestError
+from dicomrs_scp.open_reports import OpenReports
+from dicomrs_scp.reporting import event_type
 from dicomrs_wire import dimse
 from dicomrs_wire.commitment import (
     COMMITMENT,
     COMMITMENT_INSTANCE,
     DATASET_LIMIT,
     RESOURCE_LIMITATION,
-    Commitments,
     encode_commitments,
 )
 from dicomrs_wire.errors import Aborted, AssociationError, PeerClosed, ProtocolError, Timeout
@@ -45,7 +45,6 @@ _STRIDE: Final = 64 * 1024  # bytes of it, or its end: who sends a byte a second
 _BUFFER: Final = 256 * 1024  # bytes that one system call takes off the network, and one puts on the disk
 _MOST_PIECES: Final = 1000  # for one system call
 _PROCESSING_FAILURE: Final = 0x0110
-_MOST_REPORTS: Final = 8  # that may be unanswered
 _USER, _PROVIDER = 0, 2
 _INVALID_PARAMETER: Final = 6
 _FIGURES: Final = ("kept", "repeated", "quarantined", "refused", "echoes", "bytes")
@@ -130,8 +129,8 @@ class AcceptedAssociation:
     ) -> None:
         self._sock = sock
         self._inbox = inbox
-        self._desk = desk
         self._origin = origin
+        self._reports = OpenReports(desk, origin)
         self._contexts = contexts
         self._fragment = fragment_size(peer_max_pdu)
         self._reader = PduReader(sock, limits.pdu.bytes, quick=True, room=_BUFFER)
@@ -139,8 +138,6 @@ class AcceptedAssociation:
         self._largest = limits.largest_object.bytes
         self._message: _Message | None = None
         self._stop = False
-        self._reports: dict[int, Commitments] = {}  # by message id: sent here, and not answered yet
-        self._message_id = 0
         self.tally = Tally()
 
     def stop(self) -> None:
@@ -170,8 +167,7 @@ class AcceptedAssociation:
         finally:
             if self._message is not None and self._message.part is not None:
                 self._message.part.drop()
-            for report in self._reports.values():
-                self._desk.report_later(self._origin, report)
+            self._reports.close()
 
     def _serve(self) -> Ending:
         while True:
@@ -184,6 +180,7 @@ class AcceptedAssociation:
                     self._take(context_id, is_last, data, is_command=is_command)
                 if self._message is not None and not self._reader.another:
                     self._write(self._message)
+                self._report()
             elif kind is PduType.RELEASE_RQ:
                 send(self._sock, RELEASE_RP, STALL_SECONDS)
                 return Ending.RELEASED
@@ -232,7 +229,7 @@ class AcceptedAssociation:
         elif command.field == dimse.N_ACTION_RQ and command.has_dataset:
             message.asked = bytearray()
         elif not command.has_dataset:
-            self._answer_without_dataset(message, command)
+            self._answer_other(message, command)
 
     def _begin(self, message: _Message, command: dimse.CommandSet) -> None:
         syntax = message.context.transfer_syntax
@@ -259,7 +256,7 @@ class AcceptedAssociation:
         elif message.asked is not None:
             self._commit(message, command, bytes(message.asked))
         else:
-            self._reply(message, dimse.failure_response(command))
+            self._answer_other(message, command)
 
     def _outgrown(self, message: _Message) -> None:
         """Refuse what is too large. Its end is awaited, so that the peer gets its answer, but not for ever."""
@@ -294,40 +291,32 @@ class AcceptedAssociation:
             message.refused = RefusedError(RESOURCE_LIMITATION, f"a dataset of more than {DATASET_LIMIT} bytes")
 
     def _commit(self, message: _Message, command: dimse.CommandSet, dataset: bytes) -> None:
-        """Answer a request for storage commitment, and report at once: many scanners release right afterwards."""
-        context = message.context
+        """Answer a request for storage commitment."""
         try:
             if message.refused is not None:
                 raise RequestError(message.refused.status, message.refused.reason)
-            if len(self._reports) == _MOST_REPORTS:
-                raise RequestError(RESOURCE_LIMITATION, f"{_MOST_REPORTS} reports have not been answered")
-            asked = read_request(command, dataset, context.abstract_syntax, context.transfer_syntax)
+            self._reports.ask(command, dataset, message.context)
+            status, comment = dimse.SUCCESS, ""
         except RequestError as error:
-            logger.warning("request refused", status=describe_status(error.status), reason=error.comment, **self._who())
-            self._reply(message, dimse.normalized_response(command, error.status, error.comment))
-            return
-        self._reply(message, dimse.normalized_response(command, dimse.SUCCESS))
+            status, comment = error.status, error.comment
+            logger.warning("request refused", status=describe_status(status), reason=comment, **self._who())
+        self._reply(message, dimse.normalized_response(command, status, comment))
+
+    def _report(self) -> None:
+        """Report at once on what was asked, unless the peer is leaving: many scanners release right afterwards.
+
+        Not before the whole PDU has been taken: to look for what comes next uses the reader's buffer again.
+        """
         try:
-            report = self._desk.report_on(asked, self._origin)
+            while (due := self._reports.next()) is not None:
+                context, message_id, report = due
+                if self._reader.peek() in (PduType.RELEASE_RQ, PduType.ABORT):
+                    continue
+                event = dimse.event_report_request(message_id, COMMITMENT, COMMITMENT_INSTANCE, event_type(report))
+                information = encode_commitments(report, context.transfer_syntax)
+                send(self._sock, pack_message(context.id, event, information, self._fragment), STALL_SECONDS)
         except OSError as error:
             logger.error("storage commitment not reported", reason=f"{error.strerror}; check the disk", **self._who())
-            return
-        self._report(context, report)
-
-    def _report(self, context: AcceptedContext, report: Commitments) -> None:
-        """Send a report, unless the peer is leaving."""
-        self._message_id += 1
-        self._reports[self._message_id] = report  # until it is answered; else it is reported later
-        if self._reader.peek() in (PduType.RELEASE_RQ, PduType.ABORT):
-            return
-        command = dimse.event_report_request(self._message_id, COMMITMENT, COMMITMENT_INSTANCE, event_type(report))
-        dataset = encode_commitments(report, context.transfer_syntax)
-        send(self._sock, pack_message(context.id, command, dataset, self._fragment), STALL_SECONDS)
-
-    def _reported(self, response: dimse.CommandSet) -> None:
-        report = self._reports.pop(response.responded_to or 0, None)
-        if report is not None:
-            log_outcome(self._origin.calling, report, response.status or 0, response.error_comment)
 
     def _store(self, message: _Message, command: dimse.CommandSet) -> None:
         """Keep the object, answer, and only then do what nobody waits for."""
@@ -362,7 +351,7 @@ class AcceptedAssociation:
         logger.warning("object refused", status=describe_status(status), reason=comment, **self._who())
         return None, status, comment
 
-    def _answer_without_dataset(self, message: _Message, command: dimse.CommandSet) -> None:
+    def _answer_other(self, message: _Message, command: dimse.CommandSet) -> None:
         if command.field == dimse.C_ECHO_RQ:
             self.tally.echoes += 1
             self._reply(message, dimse.echo_response(command))
@@ -370,7 +359,7 @@ class AcceptedAssociation:
             self._reply(message, dimse.failure_response(command))
         else:
             if command.field == dimse.N_EVENT_REPORT_RSP:
-                self._reported(command)
+                self._reports.answered(command)
             self._message = None  # or a C-CANCEL of something we do not do (PS3.7 9.3.2.3)
 
     def _reply(self, message: _Message, response: bytes) -> None:

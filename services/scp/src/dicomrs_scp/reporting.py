@@ -39,11 +39,6 @@ class LateReport:
     pause: float = FIRST_SECONDS
     since: float = field(default_factory=time.monotonic)
 
-    @property
-    def objects(self) -> int:
-        """How many it is about."""
-        return len(self.report.references) + len(self.report.failed)
-
 
 def event_type(report: Commitments) -> int:
     """Return the event type of a report's N-EVENT-REPORT."""
@@ -70,7 +65,7 @@ class Reporter:
             )
             return
         with self._changed:
-            if self._stopping or sum(one.objects for one in self._reports) + late.objects > MOST_OBJECTS:
+            if self._stopping or sum(one.report.objects for one in self._reports) + late.report.objects > MOST_OBJECTS:
                 _not_reported(late, f"{len(self._reports)} reports wait already, or the service is stopping")
                 return
             self._reports.append(late)
