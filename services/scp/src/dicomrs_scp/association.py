@@ -140,10 +140,10 @@ class AcceptedAssociation:
         self._stop = False
         self.tally = Tally()
 
-    def stop(self) -> None:
-        """End the association as soon as no object is in hand. Callable from any thread."""
+    def stop(self, *, at_once: bool = False) -> None:
+        """End the association as soon as no object is in hand, or whatever is. Callable from any thread."""
         self._stop = True
-        if self._message is None:
+        if at_once or self._message is None:
             with contextlib.suppress(OSError):
                 self._sock.shutdown(socket.SHUT_RD)  # wakes the thread that waits for the next message
 

@@ -33,6 +33,7 @@ from dicomrs_wire.stream import Connection, linger, send, tune
 from dicomrs_wire.tls.ends import TlsServer, receiver_tls
 
 _SEND_SECONDS: Final = 10.0
+_CUT_SECONDS: Final = 2.0  # for associations that are cut off to end
 
 logger = get_logger()
 
@@ -65,6 +66,7 @@ class RunningReceiver:
         self._place: tuple[str, str, int] | None = None
         self._associations: set[AcceptedAssociation] = set()
         self._threads: dict[threading.Thread, str] = {}  # with the peer's address
+        self._ending = False
         self._mutex = threading.Lock()
         self._total = Tally()
         self._last: dict[str, Any] = {}
@@ -135,6 +137,8 @@ class RunningReceiver:
         with self._mutex:
             open_here = list(self._threads.values())
             refusal = admission.crowded(self.route.spec.receiver, len(open_here), open_here.count(address))
+            if self._ending:
+                refusal = admission.closed("the route has ended")
             if refusal is None:
                 thread = threading.Thread(target=self._run, args=(sock, address, request), daemon=True)
                 self._threads[thread] = address
@@ -185,6 +189,8 @@ class RunningReceiver:
         )
         with self._mutex:
             self._associations.add(association)
+            if self._ending:
+                association.stop()
         try:
             send(sock, answer, _SEND_SECONDS)
             self._serve(association, origin, sock)
@@ -238,15 +244,32 @@ class RunningReceiver:
             }
         write_heartbeat(self.inbox.root, "scp", figures)
 
-    def stop(self, deadline: float) -> None:
-        """End every association after the object in hand, until a moment of time.monotonic(); then give the root up."""
+    def end(self) -> None:
+        """Take no further association, and end those that are open after the object in hand."""
         self.stop_listening()
         with self._mutex:
-            associations, threads = list(self._associations), list(self._threads)
+            self._ending = True
+            associations = list(self._associations)
         for association in associations:
             association.stop()
+
+    def stop(self, deadline: float) -> None:
+        """End; cut off what goes on at a moment of time.monotonic(), so that nothing more of it is acknowledged.
+
+        Then the root is another's.
+        """
+        self.end()
+        with self._mutex:
+            threads = list(self._threads)
         for thread in threads:
             thread.join(max(0.0, deadline - time.monotonic()))
+        with self._mutex:
+            associations = list(self._associations)
+        for association in associations:
+            association.stop(at_once=True)
+        cut = time.monotonic() + _CUT_SECONDS
+        for thread in threads:
+            thread.join(max(0.0, cut - time.monotonic()))
         self._desk.close()
         self.inbox.close()
         self._fs.close(self._lock)

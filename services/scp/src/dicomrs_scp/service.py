@@ -128,4 +128,6 @@ class ScpService:
         self._door.stop()
         deadline = time.monotonic() + STOP_SECONDS
         for running in self._running.values():
+            running.end()
+        for running in self._running.values():
             running.stop(deadline)
