@@ -25,6 +25,7 @@ FIRST_SECONDS: Final = 5.0
 LONGEST_SECONDS: Final = 600.0
 GIVE_UP_SECONDS: Final = 86400.0
 MOST_OBJECTS: Final = 100_000  # in all reports that wait
+_STOPPED: Final = "the receiving service was stopped; whoever asked must ask again"
 
 logger = get_logger()
 
@@ -81,7 +82,7 @@ class Reporter:
             left, self._reports = self._reports, []
             self._changed.notify_all()
         for late in left:
-            _not_reported(late, "the receiving service was stopped; whoever asked must ask again")
+            _not_reported(late, _STOPPED)
 
     def _run(self) -> None:
         while (late := self._next()) is not None:
@@ -113,8 +114,15 @@ class Reporter:
         logger.info("storage commitment report not taken yet", calling=late.calling, reason=why)
         late.due, late.pause = now + late.pause, min(2 * late.pause, LONGEST_SECONDS)
         with self._changed:
-            if not self._stopping:
-                self._reports.append(late)
+            if self._stopping:
+                _not_reported(late, _STOPPED)
+                return
+            self._reports.append(late)
+            # All of a peer wait together, or one that is switched off would have each in turn fail before others'.
+            same = [one for one in self._reports if one.calling == late.calling]
+            due, pause = max(one.due for one in same), max(one.pause for one in same)
+            for one in same:
+                one.due, one.pause = due, pause
 
     def _place(self, calling: str) -> tuple[str, int] | None:
         peers = self._receiver().peers
