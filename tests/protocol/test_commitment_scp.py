@@ -189,7 +189,7 @@ def test_a_report_that_is_refused_is_not_repeated(keeper):
     [
         ({"instance": "1.2.3"}, 0x0112),
         ({"action": 2}, 0x0123),
-        ({"references": []}, 0x0120),
+        ({"references": []}, 0x0115),
         ({"transaction": None}, 0x0115),
     ],
 )

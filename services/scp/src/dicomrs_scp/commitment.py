@@ -31,7 +31,6 @@ _REASONS: Final = {
 }
 _INVALID_ARGUMENT: Final = 0x0115
 _NO_SUCH_CLASS: Final = 0x0118
-_MISSING_ATTRIBUTE: Final = 0x0120
 _NO_SUCH_ACTION: Final = 0x0123
 
 logger = get_logger()
@@ -63,7 +62,7 @@ def read_request(command: CommandSet, dataset: bytes, abstract_syntax: str, tran
     except MalformedError as error:
         raise RequestError(_INVALID_ARGUMENT, str(error)) from error
     if not asked.references:
-        raise RequestError(_MISSING_ATTRIBUTE, "it names no object")
+        raise RequestError(_INVALID_ARGUMENT, "it names no object")
     return asked
 
 
