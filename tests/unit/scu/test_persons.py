@@ -23,6 +23,7 @@ from dicomrs.survey import survey
 from dicomrs_scu.backlog import Backlog
 from dicomrs_scu.persons import Persons
 from dicomrs_scu.queue import DestinationQueue
+from dicomrs_scu.sender import Sender
 from dicomrs_scu.waiting import Waiting
 from support.filled_spool import FilledSpool
 from support.objects import CT, EXPLICIT, image, instance, series
@@ -92,6 +93,21 @@ def test_a_release_of_all_studies_lets_the_service_breathe_between_them(spool):
 
 
 # Hold
+
+
+def test_what_was_made_ready_while_another_is_being_sent_is_not_sent_after_a_hold(spool):
+    (folder,) = {arrival.folder for arrival in three(spool)}
+    desk = Desk(spool.root)
+    sender = Sender(desk.backlog, desk.route.spec.destinations[0], desk.queues["a"], 0)
+    try:
+        sender._make_ready({PAIR})
+        desk.ask(Hold(**ANA, folder=folder))
+        assert sender._next({PAIR}) is None
+        desk.ask(Release(**ANA, folder=folder))
+        sender._make_ready({PAIR})
+        assert sender._next({PAIR}) is not None
+    finally:
+        sender._settler.end()
 
 
 def test_a_held_study_is_not_sent_nor_what_comes_later_until_it_is_released(spool):

@@ -133,6 +133,11 @@ class DestinationQueue:
                     return waiting
             return None
 
+    def is_taken(self, waiting: Waiting) -> bool:
+        """Whether an object that was taken is still to be sent."""
+        with self._changed:
+            return waiting.arrival in self._in_flight
+
     def wait(self, seconds: float) -> None:
         """Until something may have changed, at most so many seconds."""
         with self._changed:

@@ -195,7 +195,10 @@ class Sender(threading.Thread):
                 self._make_ready(accepted)
             if self._ready is not None:
                 ready, self._ready = self._ready, None
-                return ready
+                if self._queue.is_taken(ready.waiting):
+                    return ready
+                ready.close()  # a person has held it meanwhile
+                continue
             if self._queue.pairs(1) or (left := deadline - time.monotonic()) <= 0:
                 return None  # what may go needs other contexts, or nothing came
             self._queue.wait(left)
