@@ -251,6 +251,24 @@ def test_after_a_restart_it_is_asked_again(tmp_path, make_router, target):
     assert len(target.stored) == 1
 
 
+def test_where_reports_come_on_one_association_only_its_end_is_no_reason_to_wait(tmp_path, make_router, target):
+    aborted = []
+
+    def react(request: Request) -> None:
+        if aborted:
+            report_here(request)
+        else:
+            aborted.append(request)
+            request.association.abort()
+
+    target.reacts = react
+    router = make_router(route(tmp_path / "root", to(target, timeout="1d")))
+    send_all(router.port(), series(2))
+    wait_trouble(router, "the association on which its report was awaited has ended")
+    router.spool().wait_empty()
+    assert len(target.stored) == 2
+
+
 def test_an_association_of_before_a_change_of_the_route_is_heard_no_more(tmp_path, make_router, target):
     """It would go by the old route, and let an object go that a new destination lacks."""
     place = free_port()

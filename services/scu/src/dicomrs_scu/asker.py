@@ -39,6 +39,9 @@ _HEAR_SECONDS: Final = 0.2
 _NOT_OFFERED_SECONDS: Final = 60.0  # a target that does not offer it is not asked again for so long
 # Something that a target accepts which does not offer storage commitment: some reject an association without.
 _CONTEXTS: Final = (*COMMITMENT_CONTEXTS, (VERIFICATION, IMPLICIT_LITTLE_ENDIAN))
+_ENDED: Final = (
+    "the association on which its report was awaited has ended; with commitment.listen it could come on another"
+)
 _TAKEN: Final = frozenset({0x0000, 0x0107, 0x0116})  # success, and the warnings of PS3.7 annex C
 
 logger = get_logger()
@@ -136,20 +139,31 @@ class Asker(threading.Thread):
         """Ask about all that is due, and hear reports for a while."""
         asked: set[str] = set()
         deadline = 0.0
-        while not self._stopping.is_set():
-            batch = self._uncommitted.batch(MOST_OBJECTS, self._commitment.timeout.seconds)
-            if objects := self._asked(batch):
-                asked.add(self._ask(association, batch, objects))
-                deadline = time.monotonic() + self._patience
-            asked = {uid for uid in asked if self._transactions.find(uid) is not None}
-            if not asked:
-                deadline = min(deadline, time.monotonic() + LINGER_SECONDS)
-            if time.monotonic() >= deadline:
-                return
-            try:
-                self._hear(association)
-            except (PeerClosed, Aborted):
-                return  # it has nothing more to say here
+        try:
+            while not self._stopping.is_set():
+                batch = self._uncommitted.batch(MOST_OBJECTS, self._commitment.timeout.seconds)
+                if objects := self._asked(batch):
+                    asked.add(self._ask(association, batch, objects))
+                    deadline = time.monotonic() + self._patience
+                asked = {uid for uid in asked if self._transactions.find(uid) is not None}
+                if not asked:
+                    deadline = min(deadline, time.monotonic() + LINGER_SECONDS)
+                if time.monotonic() >= deadline:
+                    return
+                try:
+                    self._hear(association)
+                except (PeerClosed, Aborted):
+                    return  # it has nothing more to say here
+        finally:
+            if self._commitment.listen is None and time.monotonic() < deadline:
+                self._ask_soon(asked)
+
+    def _ask_soon(self, transactions: set[str]) -> None:
+        """Their reports could have come on this association only, and it has ended: the time-out may be a day."""
+        for uid in transactions:
+            if (transaction := self._transactions.find(uid)) is not None:
+                for sop_instance in tuple(transaction.left):
+                    self._uncommitted.later(transaction.objects[sop_instance].arrival, _ENDED)
 
     @property
     def _patience(self) -> float:
