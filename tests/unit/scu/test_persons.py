@@ -363,6 +363,15 @@ def test_what_waits_is_never_discarded_until_it_is_held(spool):
     assert all(one["digest"] and one["who"] == "ana" for one in discarded)
 
 
+def test_nothing_is_discarded_for_one_destination(spool):
+    (folder,) = {arrival.folder for arrival in three(spool)}
+    desk = Desk(spool.root, "a", "b")
+    desk.ask(Hold(**ANA, folder=folder))
+    answer = desk.ask(Discard(**ANA, folder=folder, destination="a", what=(What.HELD,)))
+    assert (answer.objects, answer.failed != "") == (0, True)
+    assert len(desk.view.waiting()) == 3
+
+
 def test_only_the_kinds_that_were_named_are_discarded(spool):
     objects = series(3)
     good, bad = spool.receive(objects[0]), spool.quarantine(objects[1])

@@ -51,6 +51,8 @@ class Persons:
             return "it must name a study"
         if isinstance(request, Resend) and not request.destination:
             return "it must name a destination"
+        if isinstance(request, Discard) and request.destination:
+            return "an object leaves the disk whole: it cannot be discarded for one destination"
         return ""
 
     def _told(self, error: OSError) -> str:
