@@ -9,6 +9,7 @@ import xxhash
 
 from dicomrs.exits import Exit
 from dicomrs.spool.layout import study_key
+from dicomrs.survey import survey
 from support.acting import acting, key_of
 from support.filled_spool import FilledSpool
 from support.objects import image, instance, series
@@ -98,6 +99,16 @@ def test_it_needs_no_manifest_and_escapes_what_a_scanner_sent(tmp_path, dicomrs)
     assert "\x1b" not in shown.output
     unknown = dicomrs("receipt", "--root", spool.root, "--study", "0000000000")
     assert unknown.exit_code == Exit.USAGE
+
+
+def test_a_study_whose_metadata_got_lost_goes_by_the_name_that_the_status_says(tmp_path, dicomrs):
+    spool = FilledSpool(tmp_path / "root")
+    (arrival,) = spool.receive(*series(1))
+    (tmp_path / "root" / arrival.folder / ".metadata.json").unlink()
+    (study,) = survey(spool.fs, str(spool.root), None).studies
+    shown = dicomrs("receipt", "--root", spool.root, "--study", study.key)
+    assert shown.exit_code == Exit.FAILED
+    assert f"receipt of study {study.key}" in shown.output
 
 
 @pytest.mark.parametrize("words", [[], ["--root", "/tmp", "a.yaml"], ["a.yaml"], ["--route", "clinic"]])

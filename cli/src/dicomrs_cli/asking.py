@@ -11,7 +11,6 @@ from dicomrs.exits import Exit
 from dicomrs.route import ClinicRoute
 from dicomrs.spool.control import INSTANCE, LONGEST_TEXT, Answer, NoAnswerError, Request, ask
 from dicomrs.spool.fs import OsFileSystem
-from dicomrs.spool.layout import study_key
 from dicomrs.spool.outbox import Outbox
 from dicomrs_cli.output import load_routes, must_own, named_route, plain
 
@@ -83,8 +82,7 @@ def study_folder(root: str, key: str) -> str:
     outbox = Outbox(OsFileSystem(), root)
     try:
         for folder in outbox.folders():
-            described = outbox.study(folder)
-            if key == study_key(described.study if described else folder):
+            if key == outbox.key(folder):
                 return folder
     except OSError as error:
         raise unusable(root, error) from error

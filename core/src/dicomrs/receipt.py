@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final
+from typing import Final
 
 from dicomrs.route import ClinicRoute, destinations_for
 from dicomrs.spool.aside import Aside, find_aside, reason_of
@@ -116,8 +116,7 @@ def receipt(fs: FileSystem, root: str, folder: str, route: ClinicRoute | None) -
     outbox = Outbox(fs, root)
     reader = _Reader(outbox, folder, route)
     objects = _made_good(sorted(reader.objects(), key=lambda one: (one.received, one.instance)))
-    described = outbox.study(folder)
-    metadata: dict[str, Any] = (described.metadata if described else outbox.rebuilt_metadata(folder)) or {}
+    metadata = outbox.metadata(folder)
     uid = str(metadata.get("studyInstanceUID", ""))
     return StudyReceipt(
         format=FORMAT,

@@ -219,8 +219,7 @@ def _study(outbox: Outbox, route: ClinicRoute | None, folder: str, quarantined: 
         events = read_events(outbox.fs, f"{outbox.root}/{folder}")
     except FileNotFoundError:
         return None
-    described = outbox.study(folder)
-    metadata = (described.metadata if described else outbox.rebuilt_metadata(folder)) or {}
+    metadata = outbox.metadata(folder)
     history = History(events)
     count, present = _Count(), set()
     tallies: Counter[tuple[str, str]] = Counter()  # destination and what

@@ -29,6 +29,7 @@ from dicomrs.spool.layout import (
     object_name,
     parse_object_name,
     reason_name,
+    study_key,
 )
 from dicomrs.spool.outlook import outlook
 from dicomrs.spool.placing import newest_number
@@ -106,8 +107,17 @@ class Outbox:
         """What the folder's metadata says, None if it cannot be read."""
         return read_study_folder(self.fs, self.root, folder)
 
-    def rebuilt_metadata(self, folder: str) -> dict[str, Any] | None:
-        """What the metadata of a folder must have said, from an object in it; None if there is none to read."""
+    def metadata(self, folder: str) -> dict[str, Any]:
+        """What the folder's metadata says, or must have said; nothing if no object is left to tell."""
+        described = self.study(folder)
+        return dict(described.metadata) if described else self._rebuilt_metadata(folder) or {}
+
+    def key(self, folder: str) -> str:
+        """The study's name for logs and commands."""
+        uid = self.metadata(folder).get("studyInstanceUID")
+        return study_key(uid if isinstance(uid, str) and uid else folder)
+
+    def _rebuilt_metadata(self, folder: str) -> dict[str, Any] | None:
         for name in self.names(folder):
             try:
                 stored = self.stored(folder, name)

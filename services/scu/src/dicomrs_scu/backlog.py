@@ -116,8 +116,7 @@ class Backlog:
         with self._mutex:
             study = self._studies.get(folder)
             if study is None:
-                described = self.outbox.study(folder)
-                metadata = dict(described.metadata) if described else self.outbox.rebuilt_metadata(folder) or {}
+                metadata = self.outbox.metadata(folder)
                 key = study_key(metadata.get("studyInstanceUID", folder))
                 study = self._studies[folder] = OpenStudy(folder, key, metadata, self.outbox.ledger(folder))
             return study
