@@ -27,7 +27,7 @@ from dicomrs_wire.commitment import (
 )
 from dicomrs_wire.messages import pack_message
 from dicomrs_wire.negotiation import AcceptedContext
-from dicomrs_wire.pdu import HEADER, RELEASE_RQ, PduType, split_pdata
+from dicomrs_wire.pdu import HEADER, RELEASE_RQ, PduType, parse_abort, split_pdata
 from dicomrs_wire.stream import PduReader
 from support.objects import CT, EXPLICIT, image, instance
 from support.processes import LOOPBACK
@@ -137,6 +137,22 @@ def test_a_report_may_be_answered_with_a_dataset(scanner: Scanner) -> None:
     scanner.sock.sendall(pack_message(3, response, question(), 4096) + RELEASE_RQ)
     assert scanner.ended.result(30) == (Ending.RELEASED, "")
     assert not scanner.desk.later
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        (HEADER.pack(9, 4) + bytes(4), 1),
+        (HEADER.pack(PduType.ASSOCIATE_AC, 4) + bytes(4), 2),
+        (HEADER.pack(PduType.P_DATA_TF, 4) + bytes(4), 6),
+    ],
+)
+def test_an_abort_says_whether_a_pdu_was_unknown_out_of_place_or_wrong(
+    scanner: Scanner, said: bytes, reason: int
+) -> None:
+    scanner.sock.sendall(said)
+    kind, body = scanner.reader.read(10)
+    assert (kind, *parse_abort(body)) == (PduType.ABORT, 2, reason)
 
 
 def test_so_much_may_be_unanswered_and_no_more() -> None:

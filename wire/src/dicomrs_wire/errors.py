@@ -1,6 +1,13 @@
 """How an association can end other than well: one exception for each thing a caller does differently."""
 
+from typing import Final
+
 from dicomrs_wire.statuses import describe_abort, describe_reject
+
+UNRECOGNISED_PDU: Final = 1
+UNEXPECTED_PDU: Final = 2
+INVALID_PARAMETER: Final = 6
+"""Reasons of an A-ABORT by the protocol layer (PS3.8 table 9-26)."""
 
 
 class AssociationError(Exception):
@@ -46,6 +53,11 @@ class Timeout(AssociationError):  # noqa: N818 (says what happened)
 
 class ProtocolError(AssociationError):
     """The peer's bytes are not what PS3.7 and PS3.8 allow here."""
+
+    def __init__(self, text: str, reason: int = INVALID_PARAMETER) -> None:
+        """Keep the reason of the A-ABORT that the peer is owed."""
+        super().__init__(text)
+        self.reason = reason
 
 
 class DigestMismatch(AssociationError):  # noqa: N818 (says what happened)

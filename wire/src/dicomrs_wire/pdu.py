@@ -5,7 +5,7 @@ from enum import IntEnum
 from struct import Struct
 from typing import NamedTuple
 
-from dicomrs_wire.errors import ProtocolError
+from dicomrs_wire.errors import UNRECOGNISED_PDU, ProtocolError
 
 HEADER = Struct(">BxI")
 """PDU type, reserved, length of what follows (PS3.8 9.3.1)."""
@@ -57,7 +57,8 @@ def parse_header(data: bytes | memoryview, offset: int = 0) -> tuple[PduType, in
     number, length = HEADER.unpack_from(data, offset)
     kind = _TYPES.get(number)
     if kind is None:
-        raise ProtocolError(f"PDU type {number:02X} is unknown: the peer does not speak DICOM here")
+        message = f"PDU type {number:02X} is unknown: the peer does not speak DICOM here"
+        raise ProtocolError(message, UNRECOGNISED_PDU)
     return kind, length
 
 

@@ -25,7 +25,7 @@ from dicomrs_wire.commitment import (
     RESOURCE_LIMITATION,
     encode_commitments,
 )
-from dicomrs_wire.errors import Aborted, AssociationError, PeerClosed, ProtocolError, Timeout
+from dicomrs_wire.errors import UNEXPECTED_PDU, Aborted, AssociationError, PeerClosed, ProtocolError, Timeout
 from dicomrs_wire.messages import pack_message
 from dicomrs_wire.negotiation import AcceptedContext
 from dicomrs_wire.pdu import (
@@ -46,7 +46,6 @@ _BUFFER: Final = 256 * 1024  # bytes that one system call takes off the network,
 _MOST_PIECES: Final = 1000  # for one system call
 _PROCESSING_FAILURE: Final = 0x0110
 _USER, _PROVIDER = 0, 2
-_INVALID_PARAMETER: Final = 6
 _FIGURES: Final = ("kept", "repeated", "quarantined", "refused", "echoes", "bytes")
 
 logger = get_logger()
@@ -162,7 +161,7 @@ class AcceptedAssociation:
             self._abort(_USER, 0)
             return (Ending.IDLE, "") if self._message is None else (Ending.PROTOCOL, str(error))
         except AssociationError as error:
-            self._abort(_PROVIDER, _INVALID_PARAMETER)
+            self._abort(_PROVIDER, error.reason if isinstance(error, ProtocolError) else 0)
             return Ending.PROTOCOL, str(error)
         finally:
             if self._message is not None and self._message.part is not None:
@@ -187,7 +186,7 @@ class AcceptedAssociation:
             elif kind is PduType.ABORT:
                 raise Aborted(*parse_abort(body))
             else:
-                raise ProtocolError(f"{kind.name} is out of place on an established association")
+                raise ProtocolError(f"{kind.name} is out of place on an established association", UNEXPECTED_PDU)
 
     def _read(self) -> tuple[PduType, memoryview]:
         """The next PDU. Only the time that the peer takes counts: a slow disk of ours is no fault of its."""

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from dicomrs.log import get_logger
-from dicomrs_wire.errors import AssociationError, PeerClosed, ProtocolError, TlsFailed
+from dicomrs_wire.errors import UNEXPECTED_PDU, UNRECOGNISED_PDU, AssociationError, PeerClosed, ProtocolError, TlsFailed
 from dicomrs_wire.pdu import HEADER, PduType, pack_abort, parse_header
 from dicomrs_wire.stream import Connection
 from dicomrs_wire.tls.ends import HANDSHAKE, TlsServer
@@ -26,7 +26,6 @@ REQUEST_LIMIT: Final = 256 * 1024  # bytes of an A-ASSOCIATE-RQ; 128 contexts wi
 PENDING_LIMIT: Final = 256  # connections that have not said who they are; beyond it the most numerous lose their oldest
 _BACKLOG: Final = 128
 _PROVIDER: Final = 2
-_UNRECOGNISED_PDU: Final = 1
 
 Admit = Callable[[str, Connection, str, bytes], None]
 Artim = Callable[[str], float]
@@ -158,8 +157,9 @@ class FrontDoor:
         except (BlockingIOError, InterruptedError):
             pass
         except (TlsFailed, ProtocolError) as error:
+            reason = error.reason if isinstance(error, ProtocolError) else UNRECOGNISED_PDU
             with contextlib.suppress(OSError, AssociationError):
-                (pending.stream or pending.sock).send(pack_abort(_PROVIDER, _UNRECOGNISED_PDU))
+                (pending.stream or pending.sock).send(pack_abort(_PROVIDER, reason))
             self._drop(pending, str(error), loudly=isinstance(error, TlsFailed))
         except (OSError, PeerClosed):
             self._drop(pending, "closed before saying who it is")
@@ -226,7 +226,7 @@ def _request_length(header: bytearray) -> int:
         raise TlsFailed(TLS_TO_PLAIN_PORT)
     kind, length = parse_header(bytes(header))
     if kind is not PduType.ASSOCIATE_RQ:
-        raise ProtocolError(f"it begins with {kind.name} instead of an association request")
+        raise ProtocolError(f"it begins with {kind.name} instead of an association request", UNEXPECTED_PDU)
     if not 0 < length <= REQUEST_LIMIT:
         raise ProtocolError(f"its association request claims {length} bytes")
     return length

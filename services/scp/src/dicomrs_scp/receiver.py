@@ -171,8 +171,8 @@ class RunningReceiver:
     def _associate(self, sock: Connection, address: str, data: bytes) -> None:
         try:
             request = decode_request(data[HEADER.size :])
-        except ProtocolError:
-            send(sock, pack_abort(2, 6), _SEND_SECONDS)
+        except ProtocolError as error:
+            send(sock, pack_abort(2, error.reason), _SEND_SECONDS)
             raise
         origin = Origin(request.calling, request.called, address)
         receiver = self.route.spec.receiver

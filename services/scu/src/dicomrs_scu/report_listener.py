@@ -17,7 +17,7 @@ from dicomrs_wire import negotiation
 from dicomrs_wire.association import AssociationRequest, decode_request, encode_reject
 from dicomrs_wire.commitment import COMMITMENT, DATASET_LIMIT
 from dicomrs_wire.dimse import C_ECHO_RQ, VERIFICATION, echo_response, normalized_response
-from dicomrs_wire.errors import Aborted, AssociationError, ProtocolError, Timeout
+from dicomrs_wire.errors import UNEXPECTED_PDU, Aborted, AssociationError, ProtocolError, Timeout
 from dicomrs_wire.messages import Assembler, Message
 from dicomrs_wire.pdu import (
     RELEASE_RP,
@@ -181,14 +181,14 @@ class _Hearing:
         except Timeout:
             self._abort(0, 0)
             raise
-        except ProtocolError:
-            self._abort(2, 6)
+        except ProtocolError as error:
+            self._abort(2, error.reason)
             raise
 
     def _negotiate(self) -> bool:
         kind, body = self._reader.read(_ARTIM_SECONDS)
         if kind is not PduType.ASSOCIATE_RQ:
-            raise ProtocolError(f"it begins with {kind.name} instead of an association request")
+            raise ProtocolError(f"it begins with {kind.name} instead of an association request", UNEXPECTED_PDU)
         request = decode_request(body)
         refusal, why = self._refusal(request)
         if refusal is not None:
@@ -234,7 +234,7 @@ class _Hearing:
             elif kind is PduType.ABORT:
                 raise Aborted(*parse_abort(body))
             else:
-                raise ProtocolError(f"{kind.name} is out of place on an established association")
+                raise ProtocolError(f"{kind.name} is out of place on an established association", UNEXPECTED_PDU)
         self._abort(0, 0)
 
     def _answer(self, message: Message) -> None:

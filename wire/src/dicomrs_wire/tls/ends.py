@@ -7,7 +7,7 @@ from typing import Final
 
 from dicomrs.route import Destination, Receiver
 from dicomrs.route.secrets import SecretError, Secrets
-from dicomrs_wire.errors import PeerClosed, ProtocolError, TlsFailed
+from dicomrs_wire.errors import UNRECOGNISED_PDU, PeerClosed, ProtocolError, TlsFailed
 from dicomrs_wire.pdu import PduType
 from dicomrs_wire.tls.contexts import own_receiver_context, receiver_context, sender_context
 from dicomrs_wire.tls.credentials import Credentials
@@ -44,7 +44,7 @@ class TlsServer:
         if first[0] == PduType.ASSOCIATE_RQ:
             raise TlsFailed(PLAIN_DICOM)
         if first[0] != HANDSHAKE:
-            raise ProtocolError(NO_TLS)
+            raise ProtocolError(NO_TLS, UNRECOGNISED_PDU)
         try:
             return TlsStream(sock, self.credentials.context(), side=Side.RECEIVER)
         except SecretError as error:
