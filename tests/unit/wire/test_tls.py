@@ -103,6 +103,16 @@ def test_a_small_read_leaves_the_rest_to_the_next(ends: Ends) -> None:
         receiver.recv(1)
 
 
+def test_a_small_read_takes_little_off_the_network(secret: Secret) -> None:
+    """Else one peer's records without data would hold up all others that one thread serves."""
+    sender, receiver = connected(secret)
+    send(sender, bytes(100_000), 5)
+    assert receiver.recv(6) == bytes(6)
+    assert len(receiver._sock.recv(200_000, socket.MSG_PEEK)) > 80_000
+    for end in (sender, receiver):
+        end.close()
+
+
 def test_a_peer_that_does_not_read_is_a_timeout(secret: Secret) -> None:
     sender, receiver = connected(secret, buffer=4096)
     began = time.monotonic()

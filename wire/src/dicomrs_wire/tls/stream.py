@@ -12,6 +12,7 @@ from dicomrs_wire.stream import wait_for
 from dicomrs_wire.tls.sentences import HUNG_UP, HUNG_UP_AFTERWARDS, SLOW, UNREAD, Side, explain
 
 _BATCH: Final = 256 * 1024  # bytes that one system call takes off the network, or puts on it
+_RECORD: Final = 17 * 1024  # bytes of the longest there is, and some (RFC 8446 5.2)
 _MOST_UNSENT: Final = 4 * _BATCH  # bytes that wait for room: what is being sent, and what TLS itself has to say
 
 
@@ -65,7 +66,7 @@ class TlsStream:
             if left <= 0 or not wait_for(self._sock, select.POLLIN, left):
                 raise TlsFailed(SLOW.format(seconds=seconds))
             with contextlib.suppress(BlockingIOError):
-                self._take_in()
+                self._take_in(_RECORD)
 
     def recv_into(self, buffer: memoryview, _nbytes: int = 0, _flags: int = 0) -> int:
         """Fill `buffer` with what is at hand; how many bytes that is, 0 once the peer has ended.
@@ -79,7 +80,8 @@ class TlsStream:
         count, ended = self._decrypt(buffer)
         if count or ended:
             return count
-        if not self._take_in():
+        # Who wants little gets little: what is no data costs time, and the front door has one thread for everybody.
+        if not self._take_in(min(max(len(buffer), _RECORD), _BATCH)):
             return 0
         count, ended = self._decrypt(buffer)
         self._push()
@@ -177,10 +179,10 @@ class TlsStream:
             raise self._failed(error) from error
         return done
 
-    def _take_in(self) -> bool:
-        """Take what the socket has; False: the peer has closed."""
+    def _take_in(self, most: int) -> bool:
+        """Take what the socket has, up to so many bytes; False: the peer has closed."""
         try:
-            data = self._sock.recv(_BATCH, socket.MSG_DONTWAIT)
+            data = self._sock.recv(most, socket.MSG_DONTWAIT)
         except BlockingIOError:
             raise
         except OSError:
