@@ -147,6 +147,11 @@ def test_an_error_comment_is_made_a_long_string() -> None:
     assert read_by_pydicom(response).ErrorComment == "no space?on ??disk"
 
 
+def test_of_a_comment_without_end_there_is_the_beginning() -> None:
+    said = dimse.encode_command({0x0100: 0x8001, 0x0120: 1, 0x0800: 0x0101, 0x0900: 0xA700, 0x0902: "x" * 60_000})
+    assert dimse.decode_command(said).error_comment == "x" * 256
+
+
 def test_echo_is_asked_and_answered() -> None:
     asked = dimse.decode_command(dimse.echo_request(9))
     assert asked == dimse.CommandSet(0x0030, has_dataset=False, message_id=9, sop_class=dimse.VERIFICATION)

@@ -29,6 +29,7 @@ _EVENT_TYPE, _ACTION_TYPE = 0x1002, 0x1008
 _MOVE_ORIGINATOR, _MOVE_ORIGINATOR_ID = 0x1030, 0x1031
 _UIDS = frozenset({_SOP_CLASS, _REQUESTED_SOP_CLASS, _SOP_INSTANCE, _REQUESTED_SOP_INSTANCE})
 _NO_DATASET = 0x0101
+_LONGEST_COMMENT = 256  # characters: more than the 64 of an LO, and not what fills receipts and logs
 _DATASET_FOLLOWS = 0x0001
 
 _ELEMENT = Struct("<HHI")
@@ -41,7 +42,7 @@ class CommandSet:
     """What a command set says. A number that is absent is None, a text that is absent is empty.
 
     Texts are printable ASCII without padding, with other bytes escaped, but not otherwise checked: a UID may
-    be anything.
+    be anything. Of a long error comment there is the beginning.
     """
 
     field: int
@@ -101,7 +102,7 @@ def decode_command(data: bytes | bytearray) -> CommandSet:
         sop_class=_text(elements, _SOP_CLASS) or _text(elements, _REQUESTED_SOP_CLASS),
         sop_instance=_text(elements, _SOP_INSTANCE) or _text(elements, _REQUESTED_SOP_INSTANCE),
         status=_number(elements, _STATUS),
-        error_comment=_text(elements, _ERROR_COMMENT),
+        error_comment=_text(elements, _ERROR_COMMENT)[:_LONGEST_COMMENT],
         move_originator=_text(elements, _MOVE_ORIGINATOR),
         move_originator_id=_number(elements, _MOVE_ORIGINATOR_ID),
         event_type=_number(elements, _EVENT_TYPE),
