@@ -4,10 +4,21 @@ import socket
 import threading
 from contextlib import ExitStack
 
-from dicomrs_scp.frontdoor import PENDING_LIMIT, FrontDoor
+from dicomrs_scp.frontdoor import PENDING_LIMIT, FrontDoor, _Listening
 from support.polling import eventually
 from support.processes import LOOPBACK
 from support.raw import request
+
+
+def test_a_listener_that_is_removed_as_somebody_comes_costs_nobody_a_place():
+    door = FrontDoor(lambda *_: None, lambda _: 60.0)
+    with socket.create_server((LOOPBACK, 0)) as listener, socket.create_connection(listener.getsockname(), 10):
+        door._accept(listener, _Listening("route", None))
+        assert len(door._pending) == 1
+    door._accept(listener, _Listening("route", None))
+    assert len(door._pending) == 1
+    door.start()
+    door.stop()
 
 
 def test_a_crowd_from_one_address_drops_its_own_and_no_other():

@@ -137,6 +137,8 @@ class FrontDoor:
         except (BlockingIOError, InterruptedError, ConnectionAbortedError):
             return
         except OSError as error:
+            if listener.fileno() < 0:  # it was removed in this moment
+                return
             # Out of descriptors or memory: what is pending times out or is admitted; the peer waits in the backlog.
             logger.error("connection not accepted", receiver=of.receiver, reason=error.strerror)
             self._drop_oldest()
