@@ -1,6 +1,7 @@
 """What a service lacks at its start: it says so in one line, and waits for it or ends with a code of its own."""
 
 import socket
+from pathlib import Path
 
 import pytest
 
@@ -140,3 +141,14 @@ def test_a_second_scp_waits_until_the_first_has_gone(tmp_path, make_router, tap)
     child.wait_for_port(second.port())
     send_all(second.port(), series(2))
     tap.wait_stored(2)
+
+
+@pytest.mark.peer("prlimit")
+def test_services_take_all_the_descriptors_that_they_may_have(tmp_path, make_router):
+    router = make_router(route(tmp_path / "root"), start=False)
+    router.wrap = [find_program("prlimit"), "--nofile=256:512"]
+    router.start()
+    for service in SERVICES:
+        limits = Path(f"/proc/{router.children[service].process.pid}/limits").read_text()
+        (line,) = (line for line in limits.splitlines() if line.startswith("Max open files"))
+        assert line.split()[3:5] == ["512", "512"]

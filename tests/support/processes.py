@@ -25,6 +25,7 @@ PACKAGES = {
     "mkfs.ext4": "e2fsprogs",
     "mkfs.xfs": "xfsprogs",
     "mount": "mount",
+    "prlimit": "util-linux",
     "nft": "nftables",
     "openssl": "openssl",
     "storescp": "dcmtk",

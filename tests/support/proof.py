@@ -37,7 +37,7 @@ _PARTS = {
 _INTRODUCTION = """\
 # Proof
 
-Made by `make campaign` from [{file}](proof/{file}); do not edit. Run on {date}, at commit {commit}, on Linux {kernel},
+Made by `make campaign` from [{file}](proof/{file}); do not edit. Run on {date}, at commit {at}, on Linux {kernel},
 Python {python}, in {minutes:.0f} minutes.
 
 The promise is: nothing acknowledged is ever lost, altered, sent to the wrong place, or silently stuck. Here it is put
@@ -98,6 +98,7 @@ class Proof:
     def save(self, path: Path, outcomes: Mapping[str, Iterable[str]]) -> None:
         """Write what was collected; outcomes: the tests by how they ended."""
         results = {
+            "commit": _git("rev-parse", "--short", "HEAD"),
             "seconds": round(time.monotonic() - self._began),
             "tests": {name: sorted(tests) for name, tests in outcomes.items()},
             "rows": [asdict(row) for row in self.rows],
@@ -111,7 +112,7 @@ def merge(parts: Iterable[Path], to: Path) -> dict[str, list[str]]:
     tests = {name: sorted(test for one in found for test in one["tests"][name]) for name in OUTCOMES}
     results = {
         "date": time.strftime("%Y-%m-%d"),
-        "commit": _git("rev-parse", "--short", "HEAD"),
+        "commits": list(dict.fromkeys(one["commit"] for one in found)),
         "kernel": platform.release().partition("-")[0],
         "python": platform.python_version(),
         "seconds": max(one["seconds"] for one in found),
@@ -128,14 +129,20 @@ def newest_results() -> Path:
     return max(RESULTS.glob("*.json"))
 
 
+def rows_of(path: Path) -> list[Row]:
+    """The rows of a file of results."""
+    return [Row(**row) for row in json.loads(path.read_text(encoding="utf-8"))["rows"]]
+
+
 def page(path: Path) -> str:
     """The whole page."""
     results = json.loads(path.read_text(encoding="utf-8"))
-    rows = [Row(**row) for row in results["rows"]]
+    rows = rows_of(path)
     rows.sort(key=lambda row: list(_PARTS).index(row.part))
     tests = results.pop("tests")
     said = "\n".join((f"{len(tests['passed'])} tests passed.", *_told(tests, "failed"), *_told(tests, "skipped")))
-    head = _INTRODUCTION.format(file=path.name, minutes=results["seconds"] / 60, tests=said, **results)
+    at, minutes = " and ".join(results["commits"]), results["seconds"] / 60
+    head = _INTRODUCTION.format(file=path.name, at=at, minutes=minutes, tests=said, **results)
     return "\n".join([head, *(_section(_PARTS[part], group) for part, group in groupby(rows, attrgetter("part")))])
 
 

@@ -6,9 +6,9 @@ from contextlib import suppress
 from typing import Self
 
 from dicomrs_wire import dimse
-from dicomrs_wire.association import decode_accept, encode_request
+from dicomrs_wire.association import decode_accept, decode_reject, encode_request
 from dicomrs_wire.commitment import COMMITMENT
-from dicomrs_wire.errors import AssociationError
+from dicomrs_wire.errors import AssociationError, Rejected
 from dicomrs_wire.messages import pack_message
 from dicomrs_wire.pdu import PduType, split_pdata
 from dicomrs_wire.stream import PduReader
@@ -34,13 +34,16 @@ class RawScanner:
     """A connection to the router. Ends with the block, without a word."""
 
     def __init__(self, port: int, calling: str = "BAD", source: str = "", *, associate: bool = True) -> None:
-        """source: this machine's address to come from."""
+        """source: this machine's address to come from. Raises Rejected."""
         self.sock = socket.create_connection((LOOPBACK, port), 30, (source, 0) if source else None)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.reader = PduReader(self.sock)
         if associate:
             self.sock.sendall(request(calling))
             kind, body = self.reader.read(30)
+            if kind is PduType.ASSOCIATE_RJ:
+                self.sock.close()
+                raise Rejected(*decode_reject(body))
             assert kind is PduType.ASSOCIATE_AC, kind
             assert 1 in decode_accept(body).contexts
 

@@ -1,6 +1,7 @@
 """What the programs of scp and scu have in common: arguments, logging, manifests and their reload, stopping."""
 
 import argparse
+import resource
 import threading
 from collections.abc import Callable, Sequence
 
@@ -39,8 +40,15 @@ def run_service(name: str, description: str, serve: Serve, arguments: Sequence[s
         for problem in error.problems:
             logger.error("manifest refused", problem=str(problem))
         return Exit.MANIFEST
+    _take_all_descriptors()
     secrets = Secrets.beside(options.manifests, options.secrets)
     return serve(OsFileSystem(), manifests, secrets, stop_event(watch_stdin=options.watch_stdin))
+
+
+def _take_all_descriptors() -> None:
+    """As many as the system lets this user have: a thousand associations need more than the usual 1024."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def changed_routes(manifests: Manifests) -> tuple[ClinicRoute, ...] | None:

@@ -73,18 +73,18 @@ def test_a_store_request_is_what_pydicom_reads(message_id: int, sop_class: str, 
     )
 )
 def test_what_pydicom_writes_is_read_whole(expected: dimse.CommandSet) -> None:
+    kind = "Requested" if expected.field in (0x0110, 0x0120, 0x0130, 0x0150) else "Affected"
     data = written_by_pydicom(
         CommandGroupLength=0,
-        AffectedSOPClassUID=expected.sop_class,
         CommandField=expected.field,
         MessageID=expected.message_id,
         MessageIDBeingRespondedTo=expected.responded_to,
         CommandDataSetType=0x0001 if expected.has_dataset else 0x0101,
         Status=expected.status,
         ErrorComment=expected.error_comment,
-        AffectedSOPInstanceUID=expected.sop_instance,
         MoveOriginatorApplicationEntityTitle=expected.move_originator,
         MoveOriginatorMessageID=expected.move_originator_id,
+        **{f"{kind}SOPClassUID": expected.sop_class, f"{kind}SOPInstanceUID": expected.sop_instance},
     )
     assert dimse.decode_command(data) == expected
 
@@ -183,3 +183,12 @@ def test_what_is_not_a_request_gets_no_answer(field: int) -> None:
 def test_a_request_without_message_id_cannot_be_answered() -> None:
     with pytest.raises(ProtocolError, match="no message id"):
         dimse.store_response(request(message_id=None), 0)
+
+
+def test_a_store_that_names_its_object_as_requested_names_none() -> None:
+    """The answer would be about another object than the one that the peer has named."""
+    named = dimse.encode_command(
+        {0x0003: "1.2.840.10008.5.1.4.1.1.2", 0x0100: 1, 0x0110: 7, 0x0800: 1, 0x1001: "1.2.3"}
+    )
+    found = dimse.decode_command(named)
+    assert (found.sop_class, found.sop_instance) == ("", "")

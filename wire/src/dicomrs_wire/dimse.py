@@ -28,6 +28,7 @@ _STATUS, _ERROR_COMMENT, _SOP_INSTANCE, _REQUESTED_SOP_INSTANCE = 0x0900, 0x0902
 _EVENT_TYPE, _ACTION_TYPE = 0x1002, 0x1008
 _MOVE_ORIGINATOR, _MOVE_ORIGINATOR_ID = 0x1030, 0x1031
 _UIDS = frozenset({_SOP_CLASS, _REQUESTED_SOP_CLASS, _SOP_INSTANCE, _REQUESTED_SOP_INSTANCE})
+_OF_REQUESTED = frozenset({0x0110, 0x0120, N_ACTION_RQ, 0x0150})  # N-GET, N-SET, N-ACTION, N-DELETE (PS3.7 10.3)
 _NO_DATASET = 0x0101
 _LONGEST_COMMENT = 256  # characters: more than the 64 of an LO, and not what fills receipts and logs
 _DATASET_FOLLOWS = 0x0001
@@ -94,13 +95,15 @@ def decode_command(data: bytes | bytearray) -> CommandSet:
     field, dataset_type = _number(elements, _FIELD), _number(elements, _DATASET_TYPE)
     if field is None or dataset_type is None:
         raise ProtocolError("the command set lacks its command field or its dataset type")
+    # A C-STORE that names its object as requested, not as affected, names none (PS3.7 9.3.1.1).
+    requested = field in _OF_REQUESTED
     return CommandSet(
         field=field,
         has_dataset=dataset_type != _NO_DATASET,
         message_id=_number(elements, _MESSAGE_ID),
         responded_to=_number(elements, _RESPONDED_TO),
-        sop_class=_text(elements, _SOP_CLASS) or _text(elements, _REQUESTED_SOP_CLASS),
-        sop_instance=_text(elements, _SOP_INSTANCE) or _text(elements, _REQUESTED_SOP_INSTANCE),
+        sop_class=_text(elements, _REQUESTED_SOP_CLASS if requested else _SOP_CLASS),
+        sop_instance=_text(elements, _REQUESTED_SOP_INSTANCE if requested else _SOP_INSTANCE),
         status=_number(elements, _STATUS),
         error_comment=_text(elements, _ERROR_COMMENT)[:_LONGEST_COMMENT],
         move_originator=_text(elements, _MOVE_ORIGINATOR),
