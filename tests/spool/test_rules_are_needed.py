@@ -60,6 +60,7 @@ RELEASED = "a person releases what was quarantined"
 RELEASED_AGAIN = "a person releases what was quarantined, and it comes again with its pixels"
 HELD = "a person holds a study while it comes"
 HELD_DISCARDED = "a person discards what is held"
+HELD_AND_LOST = "a person holds an object that is stored, and its destination loses it"
 RESENT = "a person has it sent again"
 
 LOST = "would not survive a power cut"
@@ -393,9 +394,16 @@ RULES = (
     ),
     rule(
         "a hold is of what is still to come, too",
-        receipts.History.standing,
-        ('self.last("", destination) or self.last("", EVERYWHERE) or own', "own"),
+        receipts.History._wish,
+        ('own or self.last("", destination) or self.last("", EVERYWHERE)', "own"),
         seen_in=HELD,
+        says="is held",
+    ),
+    rule(
+        "a hold of an object outlives what its destination says of it",
+        receipts.History._wish,
+        ("own or ", ""),
+        seen_in=HELD_AND_LOST,
         says="is held",
     ),
     rule(

@@ -3,8 +3,8 @@
 An action is a line of words:
     R1 a1x            the receiver R1 is sent the object a1x (see Reception.of)
     scu, scu retires  the scu goes once through all that waits, and removes study folders in which nothing is left
-    scu holds, releases, discards, resends A
-                      a person asks for it, of every study and all that it can be done to
+    scu holds, releases, discards, resends A, holds UID
+                      a person asks for it, of every study and all that it can be done to, or of one object
     rules change      what was quarantined passes the check from now on
     start R2          a process starts
     kill scu, route A B, refuse A, accept, remove NAME, silent, reports, lose C      happen at once
@@ -45,8 +45,8 @@ def begin(world: World, action: str) -> Actor | None:
     match words:
         case [("R1" | "R2" | "scu"), *_] if not world.is_up(words[0]):
             pass
-        case ["scu", ("holds" | "releases" | "discards" | "resends") as what, *destination]:
-            return world.ask(what, *destination)
+        case ["scu", ("holds" | "releases" | "discards" | "resends") as what, *about]:
+            return world.ask(what, *about)
         case ["rules", "change"]:
             world.lenient = True
         case ["scu", *retires]:

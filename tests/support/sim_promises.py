@@ -171,7 +171,7 @@ def may_be_delivered(world: "World", delivery: "Delivery") -> None:
     same = [r for r in world.receptions if (r.uid, r.data) == (delivery.uid, delivery.data)]
     if not any(r.complete and (r.has_pixels or world.lenient) for r in same):
         raise BrokenPromiseError(f"{delivery} was never received")
-    if delivery.data.split(b"|")[1].decode() in world.held:
+    if world.held & {delivery.uid, delivery.data.split(b"|")[1].decode()}:
         raise BrokenPromiseError(f"{delivery} is held")
     if world.persons and delivery.arrival in _discarded(world):
         raise BrokenPromiseError(f"{delivery} was discarded")

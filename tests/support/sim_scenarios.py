@@ -100,6 +100,13 @@ SCENARIOS = {
             "a person releases a held study", before=(A1, "scu holds"), race=("scu releases", "R2 a2x"), after=("scu",)
         ),
         Scenario(
+            "a person holds an object that is stored, and its destination loses it",
+            before=(A1, "scu"),
+            race=("scu holds 1.2.97.1", "R2 a2x"),
+            after=("lose C", "scu", "scu"),
+            route=("C",),
+        ),
+        Scenario(
             "a person has it sent again",
             before=(A1, "refuse B", "scu", "accept"),
             race=("scu resends A", "R2 a1y"),

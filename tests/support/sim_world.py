@@ -101,7 +101,7 @@ class World:
         self.receptions: list[Reception] = []
         self.left: set[str] = set()  # arrivals that were removed, with their receipts durable
         self.persons = False  # whether any has asked for anything
-        self.held: set[str] = set()  # studies of which a person was told that nothing more is sent
+        self.held: set[str] = set()  # studies and objects of which a person was told that nothing more is sent
         self.lenient = False  # whether the check for pixels has been mended: all that is in quarantine passes it
         self._asked = 0
         self._processes: dict[str, Process] = {}
@@ -275,15 +275,18 @@ class World:
         for stored in done:
             outbox.remove(stored)
 
-    def ask(self, what: str, destination: str = "") -> Actor:
-        """A person asks the scu to hold, release, discard or resend all that can be, and gets an answer."""
+    def ask(self, what: str, about: str = "") -> Actor:
+        """A person asks the scu to hold, release, discard or resend all that can be, and gets an answer.
+
+        about: the destination of what is to be sent again; the SOP Instance UID of the only object to be held.
+        """
         self.persons = True
         if what == "releases":
             self.held = set()
-        work = partial(self._ask, what, destination)
+        work = partial(self._ask, what, about)
         return self.scheduler.spawn(f"scu {what}", self._processes[SCU], work)
 
-    def _ask(self, what: str, destination: str) -> None:
+    def _ask(self, what: str, about: str) -> None:
         self.scheduler.wait(lambda: self._outbox is not None)
         outbox = self._outbox
         assert outbox is not None
@@ -292,25 +295,25 @@ class World:
         self._ledgers = {}
         studies = set()
         for folder in outbox.folders():
-            answer = Persons(backlog).handle(self._request(what, folder, destination))
-            assert not answer.failed or destination not in ("", *backlog.queues), answer.failed
+            answer = Persons(backlog).handle(self._request(what, folder, about))
+            assert not answer.failed or about not in ("", *backlog.queues), answer.failed
             study = outbox.study(folder)
             studies |= {study.study} if study else set()
         if what == "holds":
-            self.held |= studies
+            self.held |= {about} if about else studies
 
-    def _request(self, what: str, folder: str, destination: str) -> Request:
+    def _request(self, what: str, folder: str, about: str) -> Request:
         self._asked += 1
-        about = {"who": promises.PERSON, "why": f"wish {self._asked}.", "folder": folder}
+        fields = {"who": promises.PERSON, "why": f"wish {self._asked}.", "folder": folder}
         match what:
             case "holds":
-                return Hold(**about)
+                return Hold(**fields, instance=about)
             case "releases":
-                return Release(**about)
+                return Release(**fields)
             case "discards":
-                return Discard(**about, what=tuple(What))
+                return Discard(**fields, what=tuple(What))
             case "resends":
-                return Resend(**about, destination=destination)
+                return Resend(**fields, destination=about)
         raise ValueError(what)
 
     def _as_route(self) -> SimpleNamespace:

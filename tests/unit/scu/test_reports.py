@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dicomrs.route import ClinicRoute, Park
-from dicomrs.spool.control import Discard, Hold, Release, Resend, What
+from dicomrs.spool.control import Answer, Discard, Hold, Release, Resend, What
 from dicomrs.spool.receipts import Kind, read_events
 from dicomrs.spool.transactions import Asked, Transactions
 from dicomrs_scu.asker import Asker
@@ -35,6 +35,7 @@ from support.objects import CT, EXPLICIT, Instance, image, instance
 ANA = {"who": "ana", "why": "told so", "identified": "a test"}
 TRANSACTION = "2.25.1"
 REFUSED = 0x0115
+THERE = "1 x it is there already: it is not sent again, should it get lost there"
 
 
 class Scene:
@@ -359,13 +360,31 @@ def test_a_study_that_cannot_be_read_keeps_no_other_from_being_asked_about(
 
 def test_what_is_lost_of_a_held_study_waits_for_its_release(scene: Scene) -> None:
     ask = Persons(scene.backlog).handle
-    assert ask(Hold(**ANA, folder=scene.folder)).objects == 0, "all of it is sent already"
+    assert ask(Hold(**ANA, folder=scene.folder)) == Answer(1, (THERE,))
     assert scene.failure(0x0112) == 0
     queue = scene.backlog.queues["a"]
     assert queue.figures().waiting == 0
     scene.backlog.rescan()
     assert queue.figures().waiting == 0
     ask(Release(**ANA, folder=scene.folder))
+    assert queue.figures().waiting == 1
+
+
+@pytest.mark.parametrize("released", ["", "object", "study"])
+def test_an_object_that_was_held_when_it_was_stored_is_not_sent_again_until_it_is_released(
+    scene: Scene, released: str
+) -> None:
+    ask = Persons(scene.backlog).handle
+    assert ask(Hold(**ANA, folder=scene.folder, instance=scene.one.uid)) == Answer(1, (THERE,))
+    assert scene.kinds() == ["stored"], "its commitment is still awaited"
+    if released:
+        instance = scene.one.uid if released == "object" else ""
+        assert ask(Release(**ANA, folder=scene.folder, instance=instance)).objects == 1
+    assert scene.failure(0x0112) == 0
+    queue = scene.backlog.queues["a"]
+    scene.backlog.rescan()
+    assert queue.figures().waiting == bool(released)
+    ask(Release(**ANA, folder=scene.folder, instance=scene.one.uid))
     assert queue.figures().waiting == 1
 
 

@@ -11,7 +11,8 @@ class Outlook:
     """Of one arrival under the route as it is now.
 
     waiting: destinations to send to; stored: those that have it and have not committed to it yet; parked, held: those
-    that do not get it; each with the event that says so;
+    that do not get it; each with the event that says so; withheld: those of the stored that do not get it again should
+    they have lost it, with the hold;
     complete: nothing more to do, the object may leave the disk.
     """
 
@@ -20,6 +21,7 @@ class Outlook:
     stored: dict[str, Event]
     parked: dict[str, Event]
     held: dict[str, Event]
+    withheld: dict[str, Event]
     complete: bool
 
     @property
@@ -35,11 +37,12 @@ def outlook(arrival: str, named: Iterable[str], ledger: History) -> Outlook:
     complete if some destination has confirmed it, and stays otherwise. What a person has discarded is complete.
     """
     if ledger.discarded(arrival):
-        return Outlook((), (), {}, {}, {}, complete=True)
+        return Outlook((), (), {}, {}, {}, {}, complete=True)
     waiting, delivered = [], []
     stored: dict[str, Event] = {}
     parked: dict[str, Event] = {}
     held: dict[str, Event] = {}
+    withheld: dict[str, Event] = {}
     for destination in named:
         event = ledger.standing(arrival, destination)
         if event is None or event.kind in (Kind.RELEASED, Kind.RESENT, Kind.UNCOMMITTED):
@@ -48,9 +51,11 @@ def outlook(arrival: str, named: Iterable[str], ledger: History) -> Outlook:
             delivered.append(destination)
         elif event.kind is Kind.STORED:
             stored[destination] = event
+            if hold := ledger.withheld(arrival, destination):
+                withheld[destination] = hold
         elif event.kind is Kind.PARKED:
             parked[destination] = event
         else:
             held[destination] = event
     done = not (waiting or stored or parked or held) and (bool(delivered) or ledger.delivered_anywhere(arrival))
-    return Outlook(tuple(waiting), tuple(delivered), stored, parked, held, done)
+    return Outlook(tuple(waiting), tuple(delivered), stored, parked, held, withheld, done)

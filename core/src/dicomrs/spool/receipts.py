@@ -97,11 +97,16 @@ def read_events(fs: FileSystem, folder: str) -> list[Event]:
         fs.close(fd)
 
 
+_WISHES = (Kind.HELD, Kind.RELEASED, Kind.RESENT)
+
+
 class History:
     """How every arrival of a study stands at every destination: the sum of its events."""
 
     def __init__(self, events: Iterable[Event] = ()) -> None:
         self._state: dict[str, dict[str, Event]] = {}  # arrival -> destination -> what happened last
+        # The last that was wished of an arrival by itself; it is kept beside what a destination says of it since.
+        self._wishes: dict[str, dict[str, Event]] = {}
         self._delivered: set[str] = set()
         self._digests: dict[str, tuple[str, str]] = {}  # SOP Instance UID -> arrival and digest last delivered
         self._counts: Counter[tuple[str, Kind]] = Counter()
@@ -116,7 +121,11 @@ class History:
             # A delivery stands, whatever was written after it, until a person wants another.
             stands = known is not None and known.kind is Kind.DELIVERED
             if not stands or event.kind is Kind.RESENT:
-                states[event.destination] = event
+                if event.arrival and event.kind in _WISHES:
+                    self._wishes.setdefault(event.arrival, {})[event.destination] = event
+                # What a destination has is not to be sent for a wish; it counts should the destination have lost it.
+                if known is None or known.kind is not Kind.STORED or event.kind not in (Kind.HELD, Kind.RELEASED):
+                    states[event.destination] = event
                 self._counts[event.destination, event.kind] += 1
                 if stands:
                     self._counts[event.destination, Kind.DELIVERED] -= 1
@@ -131,6 +140,10 @@ class History:
                 waits = before.kind in (Kind.RELEASED, Kind.RESENT) or not before.arrival
                 if destination and event.destination in (destination, EVERYWHERE) and waits:
                     states[destination] = event
+        for wishes in self._wishes.values():
+            for destination, before in list(wishes.items()):
+                if event.destination in (destination, EVERYWHERE) and before.kind is not Kind.HELD:
+                    del wishes[destination]
 
     def last(self, arrival: str, destination: str) -> Event | None:
         """The last event of an arrival at a destination; None: there is none, and it stands as its study does."""
@@ -141,8 +154,17 @@ class History:
         own = self.last(arrival, destination)
         if own is not None and own.kind is not Kind.UNCOMMITTED:
             return own
-        # Nothing was said of it, or that it is to be sent again: then it stands as its study does.
-        return self.last("", destination) or self.last("", EVERYWHERE) or own
+        # Nothing was said of it, or that it is to be sent again: then it stands as was wished of it, or of its study.
+        return self._wish(arrival, destination) or own
+
+    def withheld(self, arrival: str, destination: str) -> Event | None:
+        """The hold that keeps an arrival from being sent again, should the destination that has it lose it."""
+        wish = self._wish(arrival, destination)
+        return wish if wish is not None and wish.kind is Kind.HELD else None
+
+    def _wish(self, arrival: str, destination: str) -> Event | None:
+        own = self._wishes.get(arrival, {}).get(destination)
+        return own or self.last("", destination) or self.last("", EVERYWHERE)
 
     def is_held(self, destination: str) -> bool:
         """Whether the study is held as a whole at a destination; EVERYWHERE: at any."""
@@ -194,6 +216,7 @@ class Ledger(History):
         """Keep no longer in memory how an arrival stands that has left the disk."""
         self._delivered.discard(arrival)
         self._state.pop(arrival, None)
+        self._wishes.pop(arrival, None)
 
     def commit(self, events: list[Event]) -> None:
         """Append lines and make them durable; only then do they count.

@@ -55,7 +55,7 @@ class Actions:
                 self._release_quarantined(folder, request)
             study = self._backlog.look(folder)
             if study is not None:
-                self._change(study, request, Kind.RELEASED, lambda view: {**view.parked, **view.held})
+                self._change(study, request, Kind.RELEASED, _stuck)
 
     def _release_quarantined(self, folder: str, request: Release) -> None:
         """What passes now arrives in its study; when that is durable and on record, it leaves the quarantine."""
@@ -86,9 +86,15 @@ class Actions:
         """Send nothing more of a study, nor what is still to come of it, until it is released."""
         study = self._backlog.look(request.folder)
         if study is not None:
-            in_flight = self._change(study, request, Kind.HELD, lambda view: dict.fromkeys(view.waiting))
+            in_flight = self._change(study, request, Kind.HELD, _to_be_held)
             if in_flight:
                 self._result.reasons["it is being sent at this moment, which is finished"] = in_flight
+            if there := sum(self._is_there(waiting, study, request) for waiting in self._chosen(study, request)):
+                self._result.reasons["it is there already: it is not sent again, should it get lost there"] = there
+
+    def _is_there(self, waiting: Waiting, study: OpenStudy, request: Request) -> bool:
+        view = outlook(waiting.arrival, waiting.named, study.ledger)
+        return any(request.destination in ("", name) for name in view.withheld)
 
     def resend(self, request: Resend) -> None:
         """Send again what is still here and was delivered to the destination, or is parked there."""
@@ -225,6 +231,15 @@ def _of_study(ledger: Ledger, request: Request, kind: Kind) -> list[str]:
 def _goes_with_study(kind: Kind, overcome: Event | None) -> bool:
     """Whether the line about the whole study says all about an object: it has nothing of its own to be overcome."""
     return kind is Kind.HELD or (kind is Kind.RELEASED and overcome is not None and not overcome.arrival)
+
+
+def _stuck(view: Outlook) -> dict[str, Event]:
+    return {**view.parked, **view.held, **view.withheld}
+
+
+def _to_be_held(view: Outlook) -> dict[str, None]:
+    """Where it is stored, too: the destination may turn out to have lost it."""
+    return dict.fromkeys((*view.waiting, *(name for name in view.stored if name not in view.withheld)))
 
 
 def _kinds(view: Outlook) -> set[What]:
