@@ -106,7 +106,7 @@ def test_a_class_that_the_target_does_not_accept_holds_up_no_other(tmp_path, mak
     spool = router.spool()
     send_all(router.port(), ct_and_mr)
     assert [one.uid for one in tap.wait_stored(1)] == [ct_and_mr[0].uid]
-    router.wait_for("scu", "object not taken", "it does not accept SOP class")
+    router.wait_for("scu", "objects not taken", "it does not accept SOP class")
     others = series(5)
     send_all(router.port(), others)
     tap.wait_stored(6)

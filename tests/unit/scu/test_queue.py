@@ -296,9 +296,7 @@ def test_a_kind_that_is_not_accepted_waits_as_a_whole_and_keeps_no_other(queue: 
     queue.add(waiting("ct.dcm"))
     pauses = []
     for _ in range(8):
-        while (taken := queue.take([MR])) is not None:
-            queue.refused(taken, "not accepted", of_target=False)
-        queue.kind_refused(MR)
+        queue.kinds_refused({MR: "not accepted"})
         queue.add(waiting(f"{clock.now}.dcm", pair=MR))
         assert queue.pairs(128) == [CT], "what came since waits with the others"
         began = clock.now
@@ -310,7 +308,7 @@ def test_a_kind_that_is_not_accepted_waits_as_a_whole_and_keeps_no_other(queue: 
     accepted = queue.take([MR])
     assert accepted is not None
     queue.confirmed(accepted)
-    queue.kind_refused(MR)
+    queue.kinds_refused({MR: "not accepted"})
     clock.now += 1
     assert MR in queue.pairs(128), "once it has accepted, the pauses begin anew"
 

@@ -9,7 +9,7 @@ a target that is sick parks nothing.
 import threading
 from bisect import insort
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 
@@ -177,37 +177,55 @@ class DestinationQueue:
         about the target's health.
         """
         with self._changed:
-            now = self._clock()
-            self._came_back(waiting)
-            if waiting.arrival not in self._entries.get(waiting.folder, {}):
-                return False  # it has left meanwhile
-            _, tries = self._refused.setdefault(waiting.arrival, (waiting, Tries()))
-            tries.attempts += 1
-            tries.why = why
-            counts = countable and self._confirmed > tries.confirmed
-            tries.confirmed = self._confirmed
-            if counts:
-                tries.counted += 1
-                tries.first = tries.first or now
-                self._refused_in_row.clear()
-            over = self.park.over.seconds
-            if tries.counted >= self.park.tries and now - tries.first >= over:
-                tries.due = now + 60.0  # should parking fail, it is tried again
-                return True
-            tries.due = now + delay(tries.attempts, OBJECT_FIRST, max(over / max(1, self.park.tries - 1), 0.05))
-            if of_target:
-                self._refused_in_row.add(waiting.arrival)
+            return self._refuse(waiting, why, countable=countable, of_target=of_target)
+
+    def _refuse(self, waiting: Waiting, why: str, *, countable: bool, of_target: bool) -> bool:
+        now = self._clock()
+        self._came_back(waiting)
+        if waiting.arrival not in self._entries.get(waiting.folder, {}):
+            return False  # it has left meanwhile
+        _, tries = self._refused.setdefault(waiting.arrival, (waiting, Tries()))
+        tries.attempts += 1
+        tries.why = why
+        counts = countable and self._confirmed > tries.confirmed
+        tries.confirmed = self._confirmed
+        if counts:
+            tries.counted += 1
+            tries.first = tries.first or now
+            self._refused_in_row.clear()
+        over = self.park.over.seconds
+        if tries.counted >= self.park.tries and now - tries.first >= over:
+            tries.due = now + 60.0  # should parking fail, it is tried again
+            return True
+        tries.due = now + delay(tries.attempts, OBJECT_FIRST, max(over / max(1, self.park.tries - 1), 0.05))
+        if of_target:
+            self._refused_in_row.add(waiting.arrival)
             if len(self._refused_in_row) >= _SICK_AFTER:
                 for arrival in self._refused_in_row & self._refused.keys():
                     self._refused[arrival][1].sick = True
                 self._target_failed(f"it refuses everything: {why}", now)
-            return False
+        return False
 
-    def kind_refused(self, pair: Pair) -> None:
-        """A context was not accepted: all objects that need it wait, lest each asks for an association of its own."""
+    def kinds_refused(self, why: Mapping[Pair, str]) -> tuple[Counter[Pair], list[Waiting]]:
+        """Contexts were not accepted, each for its reason: every object that needs one and may go now has had a try.
+
+        All objects that need them wait from now on, lest each asks for an association of its own.
+
+        Returns:
+            How many objects of each had a try; and those that have had all their tries and are to be parked.
+        """
         with self._changed:
-            failures = self._kinds.get(pair, (0, 0.0))[0] + 1
-            self._kinds[pair] = failures, self._clock() + delay(failures, TARGET_FIRST, TARGET_LIMIT)
+            now = self._clock()
+            tried = [waiting for waiting in self._candidates(now) if waiting.pair in why]
+            spent = []
+            for waiting in tried:
+                self._ready[waiting.folder].pop(waiting.arrival, None)
+                if self._refuse(waiting, why[waiting.pair], countable=True, of_target=False):
+                    spent.append(waiting)
+            for pair in why:
+                failures = self._kinds.get(pair, (0, 0.0))[0] + 1
+                self._kinds[pair] = failures, now + delay(failures, TARGET_FIRST, TARGET_LIMIT)
+            return Counter(waiting.pair for waiting in tried), spent
 
     def put_back(self, waiting: Waiting) -> None:
         """It was not tried after all."""

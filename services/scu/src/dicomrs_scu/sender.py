@@ -159,7 +159,7 @@ class Sender(threading.Thread):
         started, sent = time.monotonic(), 0
         with self._open(pairs) as association:
             accepted = {pair for pair in pairs if association.accepted(*pair)}
-            self._refuse_contexts(set(pairs) - accepted)
+            self._refuse_contexts([pair for pair in pairs if pair not in accepted])
             try:
                 while (ready := self._next(accepted)) is not None:
                     sent += self._deliver(association, ready, accepted, number)
@@ -216,14 +216,21 @@ class Sender(threading.Thread):
             ready.close()
             self._queue.put_back(ready.waiting)
 
-    def _refuse_contexts(self, pairs: set[Pair]) -> None:
+    def _refuse_contexts(self, pairs: list[Pair]) -> None:
         """The target takes no object of these kinds now: each of them has had a try."""
-        while (waiting := self._queue.take(pairs)) is not None:
-            sop_class, transfer_syntax = waiting.pair
-            why = f"it does not accept SOP class {sop_class} in transfer syntax {transfer_syntax}"
-            self._refused(waiting, why, of_target=False)
-        for pair in pairs:
-            self._queue.kind_refused(pair)
+        if not pairs:
+            return
+        self._settler.drain()  # what was confirmed before counts
+        why = {
+            (sop_class, syntax): f"it does not accept SOP class {sop_class} in transfer syntax {syntax}"
+            for sop_class, syntax in pairs
+        }
+        tried, spent = self._queue.kinds_refused(why)
+        for pair, objects in tried.items():
+            to = self._destination.name
+            logger.warning("objects not taken", destination=to, objects=objects, reason=why[pair])
+        for waiting in spent:
+            self._park(waiting, why[waiting.pair])
 
     def _deliver(self, association: Requestor, ready: "Ready", accepted: set[Pair], number: str) -> bool:
         """Send one object; whether the target confirmed it. Whatever happens, the queue hears what became of it."""
