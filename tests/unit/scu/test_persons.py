@@ -101,7 +101,7 @@ def test_what_was_made_ready_while_another_is_being_sent_is_not_sent_after_a_hol
     sender = Sender(desk.backlog, desk.route.spec.destinations[0], desk.queues["a"], 0)
     try:
         sender._make_ready({PAIR})
-        desk.ask(Hold(**ANA, folder=folder))
+        assert desk.ask(Hold(**ANA, folder=folder)) == Answer(3), "none of them is being sent"
         assert sender._next({PAIR}) is None
         desk.ask(Release(**ANA, folder=folder))
         sender._make_ready({PAIR})
@@ -164,6 +164,8 @@ def test_what_is_being_sent_when_it_is_held_is_finished(spool):
     (arrival,) = spool.receive(*series(1))
     desk = Desk(spool.root)
     taken = desk.take("a")
+    assert taken is not None
+    assert desk.queues["a"].begin(taken)
     answer = desk.ask(Hold(**ANA, folder=arrival.folder))
     assert answer == Answer(1, ("1 x it is being sent at this moment, which is finished",))
     desk.deliver("a", taken)

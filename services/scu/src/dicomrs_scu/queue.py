@@ -56,7 +56,8 @@ class DestinationQueue:
         self._ready: dict[str, dict[str, Waiting]] = {}  # what may be taken
         self._names: dict[str, Counter[str]] = {}  # of the entries; for folders in which a UID has come more than once
         self._refused: dict[str, tuple[Waiting, Tries]] = {}  # by arrival
-        self._in_flight: set[str] = set()
+        self._in_flight: set[str] = set()  # taken
+        self._sending: set[str] = set()  # of these
         self._claims: dict[str, str] = {}  # what has gone to a target that commits: SOP Instance -> arrival
         self._confirmed = 0
         self._failures = 0
@@ -96,9 +97,9 @@ class DestinationQueue:
     def discard(self, waiting: Waiting) -> bool:
         """Forget an object: delivered, parked, held, damaged or gone; whether it is being sent, which is finished."""
         with self._changed:
-            in_flight = waiting.arrival in self._in_flight
+            sending = waiting.arrival in self._sending
             self._discard(waiting)
-            return in_flight
+            return sending
 
     def wake(self) -> None:
         """Have everyone who waits look again."""
@@ -133,10 +134,13 @@ class DestinationQueue:
                     return waiting
             return None
 
-    def is_taken(self, waiting: Waiting) -> bool:
-        """Whether an object that was taken is still to be sent."""
+    def begin(self, waiting: Waiting) -> bool:
+        """Whether an object that was taken is still to be sent; then it is being sent from now on."""
         with self._changed:
-            return waiting.arrival in self._in_flight
+            if waiting.arrival not in self._in_flight:
+                return False
+            self._sending.add(waiting.arrival)
+            return True
 
     def wait(self, seconds: float) -> None:
         """Until something may have changed, at most so many seconds."""
@@ -282,6 +286,7 @@ class DestinationQueue:
     def _came_back(self, waiting: Waiting) -> None:
         """It is neither on its way to the target any more, nor there uncommitted."""
         self._in_flight.discard(waiting.arrival)
+        self._sending.discard(waiting.arrival)
         self.uncommitted.discard(waiting.arrival)
         if self._claims.get(waiting.stem) == waiting.arrival:
             del self._claims[waiting.stem]

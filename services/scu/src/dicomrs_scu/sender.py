@@ -195,7 +195,7 @@ class Sender(threading.Thread):
                 self._make_ready(accepted)
             if self._ready is not None:
                 ready, self._ready = self._ready, None
-                if self._queue.is_taken(ready.waiting):
+                if self._queue.begin(ready.waiting):
                     return ready
                 ready.close()  # a person has held it meanwhile
                 continue
