@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dicomrs.audit import AuditLog, outcomes
+from dicomrs.receipt import receipt
 from dicomrs.route import ClinicRoute, Park
 from dicomrs.spool import control
 from dicomrs.spool.control import Answer, Discard, Hold, Release, Resend, What
@@ -344,6 +345,22 @@ def test_what_is_in_quarantine_by_a_crash_and_in_its_study_is_not_discarded_from
     desk.ask(Discard(**ANA, folder=arrival.folder, what=(What.QUARANTINED,)))
     assert not path.exists()
     assert Desk(spool.root).waiting() == 1
+
+
+def test_what_was_delivered_stays_so_when_its_name_that_a_crash_left_in_quarantine_is_discarded(spool):
+    (arrival,) = spool.quarantine(*series(1))
+    path = spool.root / QUARANTINE / arrival.folder / arrival.name
+    data = path.read_bytes()
+    desk = Desk(spool.root)
+    desk.ask(Release(**ANA, folder=arrival.folder))
+    desk.deliver("a")
+    path.parent.mkdir()
+    path.write_bytes(data)
+    assert desk.ask(Discard(**ANA, folder=arrival.folder, what=(What.QUARANTINED,))) == Answer(1)
+    assert not path.exists()
+    found = receipt(FS, str(spool.root), arrival.folder, desk.route)
+    assert [one.state for one in found.objects] == ["confirmed"]
+    assert found.complete
 
 
 # Discard

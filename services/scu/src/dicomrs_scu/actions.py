@@ -139,11 +139,14 @@ class Actions:
         """Remove objects, each when a durable event says so. What waits to be sent anywhere stays."""
         study = self._backlog.look(request.folder)
         present = {waiting.arrival: waiting for waiting in study.present.values()} if study else {}
+        events = read_events(self._outbox.fs, f"{self._outbox.root}/{request.folder}")
+        known = {event.arrival for event in events if event.arrival}
         for one in targets:
             self._breathe()
             if isinstance(one, Aside):
-                # Of an object that is in its study again, this is but a name that a crash has left.
-                if study is not None and one.arrival not in present:
+                # Of an object that is in its study again, or has left it, this is but a name that a crash has left.
+                was_let_back = one.arrival in present or (one.where == QUARANTINE and one.arrival in known)
+                if study is not None and not was_let_back:
                     self._note_aside(Kind.DISCARDED, one, request)
                 remove_aside(self._outbox.fs, self._outbox.root, one)
             elif study is None or (waiting := present.get(one.arrival)) is None:
