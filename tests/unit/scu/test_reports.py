@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from dicomrs.route import ClinicRoute, Park
 from dicomrs.spool.control import Answer, Discard, Hold, Release, Resend, What
@@ -188,6 +189,17 @@ def test_a_repeated_report_is_answered_and_changes_nothing(scene: Scene) -> None
 def test_what_was_not_asked_is_refused(scene: Scene, what: Commitments) -> None:
     assert scene.report(what) == REFUSED
     assert scene.kinds() == ["stored"]
+
+
+@pytest.mark.parametrize("event_type", [1, 2])
+def test_a_report_that_names_no_objects_is_refused_and_the_log_says_so(scene: Scene, event_type: int) -> None:
+    with capture_logs() as lines:
+        assert scene.report(Commitments(TRANSACTION, ()), event_type) == REFUSED
+    ((event, reason),) = [(line["event"], line["reason"]) for line in lines]
+    assert event == "report refused"
+    assert "it names no objects" in reason
+    assert scene.kinds() == ["stored"]
+    assert scene.success() == 0, "the transaction is still open"
 
 
 def test_another_class_than_asked_about_is_refused(scene: Scene) -> None:

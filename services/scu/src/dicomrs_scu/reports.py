@@ -69,6 +69,13 @@ class Reports:
         except MalformedError as error:
             logger.warning("report refused", address=address, reason=str(error))
             return _INVALID_ARGUMENT
+        if not (report.references or report.failed):
+            logger.warning(
+                "report refused",
+                address=address,
+                reason="it names no objects, so that nothing is committed to; whoever runs the target must mend that",
+            )
+            return _INVALID_ARGUMENT
         with self._mutex:
             return self._take(report, address)
 
