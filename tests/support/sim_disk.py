@@ -304,6 +304,11 @@ class SimFileSystem:
         self.step("is_dir", path)
         return isinstance(self.disk.find(path), Folder)
 
+    def age(self, path: str) -> float:
+        self.step("age", path)
+        self.disk.find(path)
+        return 0.0
+
     def free(self, path: str) -> tuple[int, int, int]:
         self.step("free", path)
         return 1 << 40, 1 << 41, 1 << 20

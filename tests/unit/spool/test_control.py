@@ -75,6 +75,18 @@ def test_what_a_dead_service_had_taken_is_answered_as_failed_and_not_done_again(
     assert "ended meanwhile" in json.loads((folder / "a.answer.json").read_text())["failed"]
 
 
+def test_what_those_who_asked_and_died_have_left_is_removed_after_an_hour(tmp_path):
+    folder = tmp_path / CONTROL
+    folder.mkdir()
+    for name in ("old.answer.json", "old.draft", "fresh.answer.json", "fresh.draft", "old.other"):
+        (folder / name).write_bytes(b"{}")
+        if name.startswith("old"):
+            long_ago = time.time() - 3700
+            os.utime(folder / name, (long_ago, long_ago))
+    control.serve(OsFileSystem(), str(tmp_path), lambda request: control.Answer(1))
+    assert sorted(os.listdir(folder)) == ["fresh.answer.json", "fresh.draft", "old.other"]
+
+
 def test_who_asks_waits_for_the_answer_as_long_as_the_service_is_at_it(tmp_path):
     (tmp_path / CONTROL).mkdir()
     fs = OsFileSystem()

@@ -20,9 +20,11 @@ from dicomrs.spool.layout import CONTROL, is_study_folder
 _REQUEST: Final = ".request.json"
 _TAKEN: Final = ".taken.json"
 _ANSWER: Final = ".answer.json"
+_DRAFT: Final = ".draft"
 LONGEST_TEXT: Final = 1000  # characters
 _LARGEST_REQUEST: Final = 16 * 1024  # bytes
 _LARGEST_ANSWER: Final = 1024 * 1024
+_UNCLAIMED_SECONDS: Final = 3600.0  # then whoever asked has died: an answer is looked for twenty times a second
 INSTANCE: Final = re.compile(r"[\x21-\x5b\x5d-\x7e]{1,64}")
 
 
@@ -151,8 +153,8 @@ def ask(fs: FileSystem, root: str, request: Request, seconds: float, work_second
         OSError: the root cannot be written to.
     """
     base = f"{root}/{CONTROL}/{uuid.uuid4().hex[:12]}"
-    put_file(fs, f"{base}.draft", pack(request))
-    fs.rename(f"{base}.draft", f"{base}{_REQUEST}")
+    put_file(fs, f"{base}{_DRAFT}", pack(request))
+    fs.rename(f"{base}{_DRAFT}", f"{base}{_REQUEST}")
     deadline = time.monotonic() + seconds
     taken = False
     while not fs.exists(f"{base}{_ANSWER}"):
@@ -182,6 +184,8 @@ def _taken_back(fs: FileSystem, path: str) -> bool:
 def serve(fs: FileSystem, root: str, handle: Callable[[Request], Answer]) -> None:
     """Take every request that is there, have it handled, and answer it. Each is handled once at most.
 
+    What those who asked and died have left is removed.
+
     For one thread of the one sending service of a root: what is found taken was taken by a process that has died.
     """
     folder = f"{root}/{CONTROL}"
@@ -196,6 +200,10 @@ def serve(fs: FileSystem, root: str, handle: Callable[[Request], Answer]) -> Non
             except FileNotFoundError:
                 continue  # taken back
             _answer(fs, base, _handled(fs, f"{base}{_TAKEN}", handle))
+        elif name.endswith((_ANSWER, _DRAFT)):
+            with suppress(OSError):  # fetched meanwhile, or of no matter: requests come first
+                if fs.age(f"{folder}/{name}") > _UNCLAIMED_SECONDS:
+                    fs.unlink(f"{folder}/{name}")
 
 
 def _handled(fs: FileSystem, path: str, handle: Callable[[Request], Answer]) -> Answer:
@@ -208,9 +216,9 @@ def _handled(fs: FileSystem, path: str, handle: Callable[[Request], Answer]) -> 
 
 def _answer(fs: FileSystem, base: str, answer: Answer) -> None:
     with suppress(FileNotFoundError):
-        fs.unlink(f"{base}.draft")
-    put_file(fs, f"{base}.draft", json.dumps(asdict(answer)).encode())
-    fs.rename(f"{base}.draft", f"{base}{_ANSWER}")
+        fs.unlink(f"{base}{_DRAFT}")
+    put_file(fs, f"{base}{_DRAFT}", json.dumps(asdict(answer)).encode())
+    fs.rename(f"{base}{_DRAFT}", f"{base}{_ANSWER}")
     fs.unlink(f"{base}{_TAKEN}")
 
 

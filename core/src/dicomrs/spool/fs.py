@@ -7,6 +7,7 @@ calls.
 import fcntl
 import os
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Protocol, TypeAlias
@@ -69,6 +70,9 @@ class FileSystem(Protocol):
     def is_dir(self, path: str) -> bool:
         """Whether a name is a folder."""
 
+    def age(self, path: str) -> float:
+        """Seconds since a file was last written to."""
+
     def free(self, path: str) -> tuple[int, int, int]:
         """Bytes free to an unprivileged user, bytes in all, and files that can still be made, of the volume."""
 
@@ -118,6 +122,10 @@ class OsFileSystem:
             os.fsync(fd)
         finally:
             os.close(fd)
+
+    def age(self, path: str) -> float:
+        """By stat(2) and the system's clock, which may have been set since."""
+        return time.time() - os.stat(path).st_mtime
 
     def free(self, path: str) -> tuple[int, int, int]:
         """By statvfs(2). A file system without inodes of a fixed number says that it has none in all."""
