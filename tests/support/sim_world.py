@@ -7,7 +7,7 @@ finished.
 import hashlib
 import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -324,10 +324,10 @@ class World:
         storage = SimpleNamespace(on_conflict="Forward")
         return SimpleNamespace(spec=SimpleNamespace(storage=storage, destinations=destinations))
 
-    def _objection(self, fs: FileSystem, root: str, one: Aside) -> str:
+    def _objection(self, fs: FileSystem, root: str, one: Aside, *, pause: Callable[[], None]) -> str:
         look = partial(examine, fs)
         mended = lambda *place: replace(look(*place), pixels=Pixels("PixelData", 2, 2))  # noqa: E731
-        return objection(fs, root, one, mended if self.lenient else look)
+        return objection(fs, root, one, mended if self.lenient else look, pause)
 
     def kill(self, name: str) -> None:
         """SIGKILL."""

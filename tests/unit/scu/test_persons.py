@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from dicomrs.audit import AuditLog, outcomes
 from dicomrs.receipt import receipt
 from dicomrs.route import ClinicRoute, Park
-from dicomrs.spool import control
+from dicomrs.spool import aside, control
 from dicomrs.spool.control import Answer, Discard, Hold, Release, Resend, What
 from dicomrs.spool.fs import OsFileSystem
 from dicomrs.spool.inbox import Arrival
@@ -567,6 +567,15 @@ def test_a_service_that_is_busy_with_many_objects_goes_on_breathing(spool):
     ask = Persons(desk.backlog, lambda: breaths.append(desk.backlog.follow_hints())).handle
     assert ask(Release(**ANA, folder=folder)).objects == 3
     assert len(breaths) >= 3
+
+
+def test_a_service_that_releases_a_very_large_object_goes_on_breathing(spool, monkeypatch):
+    monkeypatch.setattr(aside, "_CHUNK", 1024)
+    (arrival,) = spool.quarantine(instance(image(rows=64)))
+    desk, breaths = Desk(spool.root), []
+    ask = Persons(desk.backlog, lambda: breaths.append(1)).handle
+    assert ask(Release(**ANA, folder=arrival.folder)).objects == 1
+    assert len(breaths) >= 8, "between the kilobytes of its 64 rows"
 
 
 @pytest.mark.parametrize(

@@ -88,8 +88,16 @@ def reason_of(fs: FileSystem, root: str, where: str, folder: str, name: str) -> 
     return reason if isinstance(reason, str) else ""
 
 
-def objection(fs: FileSystem, root: str, one: Aside, examine: Examine = read_header) -> str:
+def _nothing() -> None:
+    pass
+
+
+def objection(
+    fs: FileSystem, root: str, one: Aside, examine: Examine = read_header, pause: Callable[[], None] = _nothing
+) -> str:
     """Why a quarantined object must stay, "" if it may travel: the checks of its arrival, over all its bytes anew.
+
+    pause: called after each MiB that was read.
 
     Raises:
         FileNotFoundError: it has left.
@@ -98,7 +106,7 @@ def objection(fs: FileSystem, root: str, one: Aside, examine: Examine = read_hea
     fd = fs.open(one.path(root), READ)
     try:
         head, size = read_head(fs, fd), fs.size(fd)
-        if whole_digest(fs, fd, head) != head.record.digest:
+        if whole_digest(fs, fd, head, pause) != head.record.digest:
             return "its bytes have changed on the disk since it arrived"
         header = examine(fd, head.start, size, head.transfer_syntax)
     except NotOursError as error:
@@ -111,12 +119,13 @@ def objection(fs: FileSystem, root: str, one: Aside, examine: Examine = read_hea
     return missing_pixels(header, head.sop_class, head.transfer_syntax) or ""
 
 
-def whole_digest(fs: FileSystem, fd: int, head: Head) -> str:
-    """The digest of the dataset in an open spooled file, read to its end."""
+def whole_digest(fs: FileSystem, fd: int, head: Head, pause: Callable[[], None] = _nothing) -> str:
+    """The digest of the dataset in an open spooled file, read to its end; pause: called after each MiB."""
     digest, offset = Digest(head.transfer_syntax), head.start
     while chunk := fs.pread(fd, _CHUNK, offset):
         digest.update(chunk)
         offset += len(chunk)
+        pause()
     return digest.text
 
 

@@ -69,7 +69,7 @@ class Actions:
                 continue
             self._breathe()
             try:
-                if reason := objection(fs, root, one):
+                if reason := objection(fs, root, one, pause=self._breathe):
                     self._result.reasons[f"it stays in quarantine: {reason}"] += 1
                     continue
                 # Of what has events only the name here is left, by a crash: it was let back or discarded before.
