@@ -33,6 +33,18 @@ def audit() -> None:
     Every release, hold, resend, export and discard is written to `.dicomrs/audit.jsonl` in the storage root before it
     is carried out: who, when, why, and to what. Each line carries the hash of the one before it.
     docs/receipts-and-audit.md says what such a chain can show, and what it cannot.
+
+    ```
+    dicomrs audit show --root /home/dicom/hospital-a
+    dicomrs audit verify --root /home/dicom/hospital-a
+    ```
+
+    Exit codes:
+
+    - 0: the record is whole.
+    - 1: it is not; the first place is named.
+    - 65: the manifest is wrong.
+    - 73: the storage root cannot be read.
     """
 
 
