@@ -174,7 +174,7 @@ def test_a_target_that_accepts_no_context_is_not_asked_by_every_object(tmp_path,
     with proof.row("targets", "accepts none of the transfer syntaxes of 300 objects") as row:
         send_all(router.port(), objects)
         eventually(
-            lambda: len({line["arrival"] for line in router.events("scu", "object not taken")}) == len(objects),
+            lambda: router.spool().status("scu")["destinations"]["target"]["refused"] == len(objects),
             "each has had a try",
         )
         eventually(lambda: target.played > 3, "it is asked again and again")

@@ -68,7 +68,8 @@ SICKNESSES = {
 
 
 def failures(router):
-    return len(router.events("scu", "destination failed")) + len(router.events("scu", "object not taken"))
+    events = ("destination failed", "object not taken", "objects not taken")
+    return sum(len(router.events("scu", event)) for event in events)
 
 
 def all_arrive_once(router, tap, objects):
