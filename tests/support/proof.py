@@ -37,8 +37,8 @@ _PARTS = {
 _INTRODUCTION = """\
 # Proof
 
-Made by `make campaign` from [{file}](proof/{file}); do not edit. Run on {date}, at commit {at}, on Linux {kernel},
-Python {python}, in {minutes:.0f} minutes.
+Made by `make campaign` from [{file}](proof/{file}); do not edit. Run on {date}, its groups of tests at {at}, on Linux
+{kernel}, Python {python}, in {minutes:.0f} minutes.
 
 The promise is: nothing acknowledged is ever lost, altered, sent to the wrong place, or silently stuck. Here it is put
 to the test: every fault below was really caused (processes killed, power cut, disks filled, packets dropped), and what
@@ -140,8 +140,16 @@ def page(path: Path) -> str:
     rows = rows_of(path)
     rows.sort(key=lambda row: list(_PARTS).index(row.part))
     tests = results.pop("tests")
-    said = "\n".join((f"{len(tests['passed'])} tests passed.", *_told(tests, "failed"), *_told(tests, "skipped")))
-    at, minutes = " and ".join(results["commits"]), results["seconds"] / 60
+    ours = [row for row in rows if row.subject == "dicomrs"]
+    trials, acknowledged, losses = (
+        sum(getattr(row, name) for row in ours) for name in ("trials", "acknowledged", "losses")
+    )
+    sums = f"dicomrs: {trials:,} faults, {acknowledged:,} objects acknowledged, {losses:,} lost or altered."
+    said = "\n".join(
+        (f"**{sums}** {len(tests['passed'])} tests passed.", *_told(tests, "failed"), *_told(tests, "skipped"))
+    )
+    commits, minutes = results["commits"], results["seconds"] / 60
+    at = f"commit {commits[0]}" if len(commits) == 1 else f"commits {', '.join(commits)}"
     head = _INTRODUCTION.format(file=path.name, at=at, minutes=minutes, tests=said, **results)
     return "\n".join([head, *(_section(_PARTS[part], group) for part, group in groupby(rows, attrgetter("part")))])
 
