@@ -309,6 +309,8 @@ def test_a_kind_that_is_not_accepted_waits_as_a_whole_and_keeps_no_other(queue: 
     assert accepted is not None
     queue.confirmed(accepted)
     queue.kinds_refused({MR: "not accepted"})
+    queue.add(waiting("new.dcm", pair=MR))  # has no pause of its own
+    assert MR not in queue.pairs(128)
     clock.now += 1
     assert MR in queue.pairs(128), "once it has accepted, the pauses begin anew"
 
