@@ -42,7 +42,7 @@ SHARES = {  # of a thousand
     "requests to a service": 20,
     "manifests": 10,
 }
-THOUSANDS = trials(60, 1500)
+THOUSANDS = trials(30, 1500)
 STREAMS = trials(300, 20_000)
 MEMORY = 64  # MB
 
