@@ -1,6 +1,5 @@
 """The target is away while objects arrive: all are acknowledged and kept, and delivered without anyone acting."""
 
-import os
 import threading
 
 import pytest
@@ -10,10 +9,11 @@ from support.objects import series
 from support.peers import Storescp
 from support.polling import eventually
 from support.processes import free_port
+from support.proof import trials
 from support.router import destination, route
 from support.sender import send_all
 
-OUTAGE = 60 if os.environ.get("DICOMRS_LONG") else 8  # seconds
+OUTAGE = trials(8, 60)  # seconds
 RECOVERY = TARGET_LIMIT + 10
 OBJECTS, PARTS = 200, 10
 

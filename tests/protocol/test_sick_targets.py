@@ -1,6 +1,5 @@
 """A target that is down, closed, confused, slow or silent: nothing is parked, and all arrives once it is well again."""
 
-import os
 import threading
 
 import pytest
@@ -8,11 +7,11 @@ import pytest
 from dicomrs_scu.backoff import TARGET_LIMIT
 from support.objects import CT, MR, series
 from support.polling import eventually
+from support.proof import LONG
 from support.router import destination, route
 from support.sender import send_all
 from support.tap import Act, take_all
 
-LONG = bool(os.environ.get("DICOMRS_LONG"))
 RECOVERY = TARGET_LIMIT + 10
 
 

@@ -91,22 +91,26 @@ class Limits(_Section):
     """Associations open at once, 1 to 1000; more are rejected for the moment."""
     associations_per_peer: Count = 50
     """Associations open at once from one address, 1 to 1000."""
-    artim: Annotated[Span, AfterValidator(types.span_between("1s", "10m"))] = types.Duration.of("30s")
+    artim: Annotated[Span, AfterValidator(types.between(types.Duration, "duration", "1s", "10m"))] = types.Duration.of(
+        "30s"
+    )
     """How long a connection may take to say who it is (the ARTIM timer of PS3.8 9.1.4)."""
-    idle: Annotated[Span, AfterValidator(types.span_between("1s", "1d"))] = types.Duration.of("10m")
+    idle: Annotated[Span, AfterValidator(types.between(types.Duration, "duration", "1s", "1d"))] = types.Duration.of(
+        "10m"
+    )
     """How long an association may be silent between two messages."""
     pdu: Annotated[
         types.Size,
         PlainValidator(types.Size.of),
         PlainSerializer(str),
-        AfterValidator(types.size_between("4Ki", "1Mi")),
+        AfterValidator(types.between(types.Size, "size", "4Ki", "1Mi")),
     ] = types.Size.of("128Ki")
     """The longest P-DATA-TF that senders may use, `4Ki` to `1Mi`."""
     largest_object: Annotated[
         types.Size,
         PlainValidator(types.Size.of),
         PlainSerializer(str),
-        AfterValidator(types.size_between("1Mi", "1Ti")),
+        AfterValidator(types.between(types.Size, "size", "1Mi", "1Ti")),
     ] = types.Size.of("16Gi")
     """The largest dataset, `1Mi` to `1Ti`; a larger one is refused."""
 
@@ -240,7 +244,9 @@ class Commitment(_Section):
     mode: Literal["Required", "WhenOffered"] = "Required"
     """`Required`: nothing leaves the disk before the target has committed to it. \
 `WhenOffered`: the same, unless the target does not offer storage commitment."""
-    timeout: Annotated[Span, AfterValidator(types.span_between("5s", "7d"))] = types.Duration.of("15m")
+    timeout: Annotated[Span, AfterValidator(types.between(types.Duration, "duration", "5s", "7d"))] = types.Duration.of(
+        "15m"
+    )
     """How long to wait for a report before the target is asked again."""
     listen: Listen | None = None
     """Where reports arrive that come on associations of their own. Without it only those on ours are heard."""

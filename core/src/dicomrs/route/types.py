@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
-from typing import Final, Self
+from typing import Final, Self, TypeVar
 
 FieldPath = tuple[str | int, ...]
 """Where a field stands in a manifest: `("spec", "destinations", 0, "port")`."""
@@ -197,17 +197,6 @@ class Duration:
         return parts or "0s"
 
 
-def span_between(least: str, most: str) -> Callable[[Duration], Duration]:
-    """Return the check that a span of time lies between two, both included."""
-
-    def check(span: Duration) -> Duration:
-        if not Duration.of(least) <= span <= Duration.of(most):
-            raise ValueError(f'"{span}" is out of range; write a duration from "{least}" to "{most}"')
-        return span
-
-    return check
-
-
 @dataclass(frozen=True, slots=True)
 class Reserve:
     """Disk space to keep free: a share of the volume (0 to 1, exact) or a number of bytes; the other is 0."""
@@ -224,7 +213,7 @@ class Reserve:
         """
         if isinstance(value, cls):
             return value
-        text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+        text = _plain_text(value)
         if percent := _PERCENT.fullmatch(text):
             return cls(share=Fraction(percent[1]) / 100)
         if (size := _quantity(text)) is not None:
@@ -264,8 +253,7 @@ class Size:
         """
         if isinstance(value, cls):
             return value
-        text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
-        size = _quantity(text)
+        size = _quantity(_plain_text(value))
         if size is None:
             raise ValueError(f'{shown(value)} is not a size; write one such as "128Ki" or "16Gi"')
         return cls(size)
@@ -274,15 +262,23 @@ class Size:
         return _quantity_text(self.bytes)
 
 
-def size_between(least: str, most: str) -> Callable[[Size], Size]:
-    """Return the check that a size lies between two, both included."""
+_Measure = TypeVar("_Measure", Duration, Size)
 
-    def check(size: Size) -> Size:
-        if not Size.of(least) <= size <= Size.of(most):
-            raise ValueError(f'"{size}" is out of range; write a size from "{least}" to "{most}"')
-        return size
+
+def between(kind: type[_Measure], what: str, least: str, most: str) -> Callable[[_Measure], _Measure]:
+    """Return the check that a measure lies between two, both included; what: its name in the sentence."""
+
+    def check(value: _Measure) -> _Measure:
+        if not kind.of(least) <= value <= kind.of(most):
+            raise ValueError(f'"{value}" is out of range; write a {what} from "{least}" to "{most}"')
+        return value
 
     return check
+
+
+def _plain_text(value: object) -> str:
+    """Return what a manifest may spell as text or as a whole number; "" of anything else."""
+    return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
 
 
 def _quantity(text: str) -> int | None:
