@@ -14,13 +14,14 @@ from support.sender import association, send, send_all, store
 
 def test_scp_finishes_the_object_in_hand(tmp_path, make_router, tap):
     router = make_router(route(tmp_path / "root", destination("tap", tap.port)))
-    one, other = instance(image(rows=512)), instance(image())
+    one, other = instance(image(rows=2048)), instance(image())
     scp = router.children["scp"]
     fragments = []
 
     def terminate_within(_):
         fragments.append(_)
-        if len(fragments) == 3:
+        if len(fragments) == 30:  # of 64
+            eventually(router.spool().parts, "it has the object in hand")
             scp.process.terminate()
             eventually(lambda: not router.is_listening(), "it has stopped to listen")
             with pytest.raises(Unreachable):

@@ -430,10 +430,13 @@ def storescp(folder, *options, port=None):
 
 
 def holds(peer, objects):
-    """Wait until a storescp has all these objects, byte for byte."""
-    eventually(lambda: len(peer.files()) >= len(objects), f"{len(objects)} objects at storescp")
-    data = [path.read_bytes() for path in peer.files()]
-    assert all(any(whole.endswith(one.dataset) for whole in data) for one in objects)
+    """Wait until a storescp has all these objects, byte for byte; it writes them under their names, bit by bit."""
+
+    def whole():
+        files = [path.read_bytes() for path in peer.files()]
+        return all(any(data.endswith(one.dataset) for data in files) for one in objects)
+
+    eventually(whole, f"{len(objects)} objects at storescp")
 
 
 @pytest.fixture
