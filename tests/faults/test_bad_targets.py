@@ -22,7 +22,7 @@ from support.volumes import Loss, network_namespace
 
 only_long = pytest.mark.skipif(not LONG, reason="takes minutes: DICOMRS_LONG=1 runs it")
 
-BAD_SECONDS = trials(5, 240)
+BAD_SECONDS = trials(3, 240)
 """In the campaign long enough for every time-out of the router's own: 120 s for an answer."""
 PAUSE = 1.5  # seconds between the objects of the scanner that goes on: associations are released meanwhile
 RECOVERY = TARGET_LIMIT + trials(30, 270)

@@ -191,7 +191,7 @@ def test_what_cannot_be_removed_is_removed_later(faulty, tap, proof):
 @pytest.mark.peer("cc")
 def test_on_a_slow_disk_answers_wait_and_others_are_served(faulty, tap, proof):
     router, shim = faulty("scp")
-    pause, scanners = trials(400, 2000), 4  # milliseconds
+    pause, scanners = trials(150, 2000), 4  # milliseconds
     studies = [series(trials(2, 5), rows=16) for _ in range(scanners)]
     shim.set(f"delay {pause} fsync *")
     router.wrap = shim.wrap

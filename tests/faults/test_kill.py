@@ -16,7 +16,7 @@ from support.spool_view import DAMAGED, QUARANTINE
 
 OBJECTS = 500
 SCANNERS = 8
-KILLS = trials(6, 250)  # of one router
+KILLS = trials(4, 250)  # of one router
 ROUTERS = trials(1, 8)
 VICTIMS = (("scp",), ("scu",), ("scp", "scu"))
 
