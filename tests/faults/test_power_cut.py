@@ -85,7 +85,7 @@ def test_the_disk_keeps_what_was_synced_and_forgets_what_was_not(kind, syncs, tm
 
 def test_what_was_acknowledged_survives_a_power_cut(kind, tmp_path, tap, proof):
     with shelf(tmp_path) as on, proof.row("power", f"power cut on {kind}, under load") as row:
-        verdicts = cut_power(Dicomrs(tmp_path, tap), on, kind, trials(3, 100), row, careless=True)
+        verdicts = cut_power(Dicomrs(tmp_path, tap), on, kind, trials(2, 100), row, careless=True)
     assert row.acknowledged
     assert not [verdict for verdict in verdicts if verdict.lost or verdict.wrong]
 

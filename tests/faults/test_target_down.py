@@ -13,7 +13,7 @@ from support.proof import trials
 from support.router import destination, route
 from support.sender import send_all
 
-OUTAGE = trials(8, 60)  # seconds
+OUTAGE = trials(6, 60)  # seconds
 RECOVERY = TARGET_LIMIT + 10
 OBJECTS, PARTS = 200, 10
 
