@@ -1,7 +1,7 @@
 # All that a developer, CI and a curious stranger need. `make help` tells.
 UV ?= .make/uv
 BIN := .venv/bin
-SOURCES := core wire services cli tests tools bench
+SOURCES := core wire services operator cli tests tools bench
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo faults campaign test check lint types imports format bench clean
@@ -52,6 +52,6 @@ clean: ## remove what make made
 	python3 tools/bootstrap_uv.py $@
 
 .venv/.done: uv.lock pyproject.toml core/pyproject.toml wire/pyproject.toml services/scp/pyproject.toml \
-             services/scu/pyproject.toml cli/pyproject.toml $(filter .make/uv,$(UV))
+             services/scu/pyproject.toml operator/pyproject.toml cli/pyproject.toml $(filter .make/uv,$(UV))
 	$(UV) sync --system-certs --locked --all-packages # hospitals inspect TLS with certificates of their own
 	@touch $@
