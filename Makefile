@@ -4,7 +4,7 @@ BIN := .venv/bin
 SOURCES := core wire services operator cli tests tools bench
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo faults campaign test check lint types imports format bench clean
+.PHONY: help setup demo faults campaign test check lint types imports format bench images clean
 
 ##@ Use
 help: ## this list
@@ -45,8 +45,11 @@ format: .venv/.done ## put the code into its format
 bench: .venv/.done ## speed beside DCMTK, Orthanc and the machine's limit, in turn (needs both; half an hour)
 	PYTHONPATH=.:tests $(BIN)/python -m bench $(OPTIONS)
 
+images: ## the container images, in docker or podman, and what each consists of (dist/); docs/images.md
+	python3 tools/images.py $(OPTIONS)
+
 clean: ## remove what make made
-	rm -rf .venv .make .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .make dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 .make/uv: tools/bootstrap_uv.py
 	python3 tools/bootstrap_uv.py $@
