@@ -1,5 +1,7 @@
 """A survey tells how a spool stands, from the disk alone, and leaves no trace on it."""
 
+import shutil
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -7,8 +9,8 @@ import pytest
 
 from dicomrs.route import ClinicRoute
 from dicomrs.spool.fs import OsFileSystem
-from dicomrs.spool.receipts import EVERYWHERE, Kind, event_now
-from dicomrs.survey import Stuck, StudyState, survey
+from dicomrs.spool.receipts import EVERYWHERE, Kind, event_now, read_events
+from dicomrs.survey import Stuck, StudyState, Waiting, survey
 from support.filled_spool import FilledSpool
 from support.objects import image, instance, series
 from support.router import destination, route
@@ -77,6 +79,58 @@ def test_a_released_object_waits_again(spool):
     spool.note(arrival, Kind.RELEASED, "one")
     (to,) = look(spool, destination("one", 1)).destinations
     assert (to.waiting, to.parked, to.stuck) == (1, 0, ())
+
+
+def test_an_object_waits_as_long_as_some_destination_is_to_get_it_and_is_parked_where_it_is(spool):
+    first, second, third, fourth = spool.receive(*series(4))
+    for arrival, kind in ((first, Kind.PARKED), (second, Kind.HELD), (third, Kind.STORED)):
+        spool.note(arrival, kind, "one")
+    found = look(spool, destination("one", 1), destination("two", 2))
+    (study,) = found.studies
+    assert (study.parked, study.held, study.uncommitted, found.waiting.objects) == (1, 1, 1, 4)
+    for arrival in (first, second, third):
+        spool.note(arrival, Kind.DELIVERED, "two")
+    found = look(spool, destination("one", 1), destination("two", 2))
+    (study,) = found.studies
+    assert (study.parked, study.held, study.uncommitted) == (1, 1, 1)
+    record = spool.outbox.stored(fourth.folder, fourth.name).head.record
+    assert found.waiting == study.waiting == Waiting(1, record.length, record.received)
+
+
+def test_the_last_arrival_and_the_last_delivery_outlive_the_objects(spool):
+    first, second = spool.receive(*series(2))
+    received = spool.outbox.stored(second.folder, second.name).head.record.received
+    assert look(spool, destination("one", 1)).last_delivery == ""
+    for arrival in (first, second):
+        spool.note(arrival, Kind.DELIVERED, "one", leaves=True)
+    found = look(spool, destination("one", 1))
+    last = read_events(spool.fs, str(spool.root / second.folder))[-1]
+    assert (found.last_arrival, found.last_delivery, found.waiting) == (received, last.at, Waiting())
+
+
+def test_a_root_has_received_once_there_is_anything_of_a_study(spool):
+    assert not look(spool, destination("one", 1)).received
+    (arrival,) = spool.receive(instance(image(without=("PixelData",))))
+    assert look(spool, destination("one", 1)).received
+    shutil.rmtree(spool.root / arrival.folder)
+    assert look(spool, destination("one", 1)).received
+
+
+def test_of_studies_whose_clocks_had_another_zone_the_later_moment_counts(spool):
+    for number, at in enumerate(("2026-01-22T10:00:00+00:00", "2026-01-22T09:00:00-03:00", "no moment")):
+        (arrival,) = spool.receive(*series(1, patient_id=f"P{number}"))
+        stored = spool.outbox.stored(arrival.folder, arrival.name)
+        spool.outbox.ledger(arrival.folder).commit([replace(stored.event(Kind.DELIVERED, "one"), at=at)])
+    assert look(spool, destination("one", 1)).last_delivery == "2026-01-22T09:00:00-03:00"
+
+
+def test_what_cannot_be_read_and_what_was_moved_are_both_damaged(spool):
+    first, second, _ = spool.receive(*series(3))
+    spool.outbox.move_damaged(first.folder, first.name, "its bytes have changed")
+    (spool.root / second.folder / second.name).write_bytes(b"rot")
+    assert look(spool, destination("one", 1)).damaged_objects == 2
+    shutil.rmtree(spool.root / second.folder)
+    assert look(spool, destination("one", 1)).damaged_objects == 1
 
 
 def test_objects_that_no_destination_wants_are_counted(spool):

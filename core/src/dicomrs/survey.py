@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from dicomrs.heartbeat import read_heartbeat
+from dicomrs.moments import earliest, latest, moment
 from dicomrs.route import ClinicRoute, destinations_for
 from dicomrs.spool.aside import aside_names, reason_of
 from dicomrs.spool.fs import FileSystem
@@ -66,13 +67,23 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """The objects that are to be sent to some destination; bytes: of their datasets; oldest: its arrival (ISO 8601)."""
+
+    objects: int = 0
+    bytes: int = 0
+    oldest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class StudyView:
     """One study folder. Texts are a scanner's, as they came: escape them when they are shown.
 
-    key: the study's name in logs; first_arrival, oldest: ISO 8601, the oldest being on disk still ("": none is);
-    on_disk: objects in the folder; gone: those that were delivered and have left it; discarded: those that a person
-    removed, whether or not some destination had them; no_destination: of those on disk, the ones that no destination
-    wants; conflict: other bytes came under one SOP Instance UID.
+    key: the study's name in logs; first_arrival, last_arrival, last_delivery, oldest: ISO 8601, the oldest being on
+    disk still ("": none is); on_disk: objects in the folder, of them to be sent (waiting), parked, held and uncommitted
+    those that are so at some destination, whatever they are at others; gone: those that were delivered and have left
+    it; discarded: those that a person removed, whether or not some destination had them; no_destination: of those on
+    disk, the ones that no destination wants; conflict: other bytes came under one SOP Instance UID.
     """
 
     folder: str
@@ -83,8 +94,14 @@ class StudyView:
     description: str
     study_date: str
     first_arrival: str
+    last_arrival: str
+    last_delivery: str
     oldest: str
     on_disk: int
+    waiting: Waiting
+    parked: int
+    held: int
+    uncommitted: int
     gone: int
     discarded: int
     no_destination: int
@@ -178,6 +195,35 @@ class Survey:
         """Objects that no destination wants."""
         return sum(study.no_destination for study in self.studies)
 
+    @property
+    def waiting(self) -> Waiting:
+        """The objects that are to be sent to some destination."""
+        waiting = [study.waiting for study in self.studies]
+        oldest = earliest(one.oldest for one in waiting)
+        return Waiting(sum(one.objects for one in waiting), sum(one.bytes for one in waiting), oldest)
+
+    @property
+    def damaged_objects(self) -> int:
+        """Objects whose bytes changed on the disk, or that cannot be read, wherever they lie."""
+        folders = {study.folder for study in self.studies}
+        elsewhere = sum(one.folder not in folders for one in self.damaged)
+        return elsewhere + sum(study.damaged for study in self.studies)
+
+    @property
+    def last_arrival(self) -> str:
+        """ISO 8601, "" if nothing has come."""
+        return latest(study.last_arrival for study in self.studies)
+
+    @property
+    def last_delivery(self) -> str:
+        """ISO 8601, "" if nothing was delivered."""
+        return latest(study.last_delivery for study in self.studies)
+
+    @property
+    def received(self) -> bool:
+        """Whether there is anything of a study."""
+        return bool(self.studies or self.quarantined or self.damaged)
+
 
 def survey(fs: FileSystem, root: str, route: ClinicRoute | None, now: datetime | None = None) -> Survey:
     """Look at a root.
@@ -191,16 +237,16 @@ def survey(fs: FileSystem, root: str, route: ClinicRoute | None, now: datetime |
     Raises:
         OSError: the root cannot be read.
     """
-    moment = now or datetime.now().astimezone()
+    at = now or datetime.now().astimezone()
     outbox = Outbox(fs, root)
     quarantined, damaged = _set_aside(fs, root, QUARANTINE), _set_aside(fs, root, DAMAGED)
     aside = (Counter(one.folder for one in quarantined), Counter(one.folder for one in damaged))
     views = (_study(outbox, route, folder, aside[0][folder], aside[1][folder]) for folder in outbox.folders())
     studies = tuple(view for view in views if view is not None)
-    services = tuple(_service(root, name, moment) for name in SERVICES)
+    services = tuple(_service(root, name, at) for name in SERVICES)
     names = [destination.name for destination in route.spec.destinations] if route else []
     destinations = _destinations(names, studies, next(one for one in services if one.name == "scu"))
-    return Survey(root, moment, studies, destinations, services, quarantined, damaged)
+    return Survey(root, at, studies, destinations, services, quarantined, damaged)
 
 
 @dataclass(slots=True)
@@ -210,7 +256,28 @@ class _Count:
     on_disk: int = 0
     no_destination: int = 0
     unreadable: int = 0
+    waiting: int = 0
+    waiting_bytes: int = 0
+    parked: int = 0
+    held: int = 0
+    uncommitted: int = 0
     oldest: str = ""
+    oldest_waiting: str = ""
+    newest: str = ""
+
+    def add(self, stored: Stored, view: Outlook) -> None:
+        """An object that is there."""
+        record = stored.head.record
+        self.on_disk += 1
+        self.oldest = _earlier(self.oldest, record.received)
+        self.newest = max(self.newest, record.received)
+        self.parked += bool(view.parked)
+        self.held += bool(view.held)
+        self.uncommitted += bool(view.stored)
+        if view.waiting:
+            self.waiting += 1
+            self.waiting_bytes += record.length
+            self.oldest_waiting = _earlier(self.oldest_waiting, record.received)
 
 
 def _study(outbox: Outbox, route: ClinicRoute | None, folder: str, quarantined: int, damaged: int) -> StudyView | None:
@@ -234,16 +301,16 @@ def _study(outbox: Outbox, route: ClinicRoute | None, folder: str, quarantined: 
             continue
         view = outlook(stored.arrival, _named(route, stored, history), history)
         present.add(stored.arrival)
-        count.on_disk += 1
+        count.add(stored, view)
         count.no_destination += route is not None and view.no_destination
-        count.oldest = min(filter(None, (count.oldest, stored.head.record.received)), default="")
         _tally(view, tallies, stuck)
     delivered = {
         destination: number for (destination, kind), number in history.counts().items() if kind is Kind.DELIVERED
     }
     discarded = {(event.arrival, event.uid) for event in events if event.kind is Kind.DISCARDED}
-    delivered_once = {event.arrival for event in events if event.kind is Kind.DELIVERED}
-    gone = delivered_once - present - {arrival for arrival, _ in discarded}
+    deliveries = [event for event in events if event.kind is Kind.DELIVERED]
+    gone = {event.arrival for event in deliveries} - present - {arrival for arrival, _ in discarded}
+    first_arrival = _text(metadata, "firstArrival")
     return StudyView(
         folder=folder,
         key=study_key(_text(metadata, "studyInstanceUID") or folder),
@@ -252,9 +319,15 @@ def _study(outbox: Outbox, route: ClinicRoute | None, folder: str, quarantined: 
         modality=_text(metadata, "modality"),
         description=_text(metadata, "studyDescription"),
         study_date=_text(metadata, "studyDate"),
-        first_arrival=_text(metadata, "firstArrival"),
+        first_arrival=first_arrival,
+        last_arrival=max((first_arrival, count.newest, *(event.received for event in events))),
+        last_delivery=max((event.at for event in deliveries), default=""),
         oldest=count.oldest,
         on_disk=count.on_disk,
+        waiting=Waiting(count.waiting, count.waiting_bytes, count.oldest_waiting),
+        parked=count.parked,
+        held=count.held,
+        uncommitted=count.uncommitted,
         gone=len(gone),
         discarded=len(discarded),
         no_destination=count.no_destination,
@@ -334,10 +407,8 @@ def _destination(name: str, standings: list[Standing], told: object) -> Destinat
 def _service(root: str, name: str, now: datetime) -> ServiceView:
     figures = read_heartbeat(root, name)
     at = _text(figures, "at")
-    try:
-        alive = now - datetime.fromisoformat(at).astimezone() <= ALIVE
-    except ValueError:
-        alive = False
+    said = moment(at)
+    alive = said is not None and now - said <= ALIVE
     return ServiceView(name, alive, at, _text(figures, "trouble"), figures)
 
 
@@ -351,6 +422,10 @@ def _set_aside(fs: FileSystem, root: str, where: str) -> tuple[SetAside, ...]:
         for folder in folders
         for name in aside_names(fs, root, where, folder)
     )
+
+
+def _earlier(one: str, other: str) -> str:
+    return min(filter(None, (one, other)), default="")
 
 
 def _text(fields: Mapping[str, Any], name: str) -> str:

@@ -22,12 +22,11 @@ from dicomrs.spool.layout import LOCKS, QUARANTINE, file_stem, reason_name, stud
 from dicomrs.spool.part import Origin, Part, PartFile, RefusedError, check_identity
 from dicomrs.spool.placing import place, same_dataset
 from dicomrs.spool.receipts import Kind, read_events
-from dicomrs.spool.space import is_full
+from dicomrs.spool.space import is_full, shortage
 from dicomrs.spool.workspace import Workspace
 
 OUT_OF_RESOURCES: Final = 0xA700
 _ATTEMPTS: Final = 5
-_FILES_KEPT: Final = 64  # that the volume can still make: delivery needs some, such as a study's new metadata
 _SPARE_FILES: Final = 8
 
 Examine = Callable[[int, int, int, str], Header]
@@ -91,15 +90,7 @@ class Inbox:
             free, total, files = self.fs.free(self.root)
         except OSError as error:
             return f"{self.root} cannot be read: {error.strerror}"
-        if files < _FILES_KEPT:
-            return f"only {files} files can still be made on the volume of {self.root} (inodes): remove some"
-        reserve = self.reserve(total)
-        if free > reserve:
-            return ""
-        return (
-            f"only {free // 1_000_000} MB are free on the volume of {self.root}, "
-            f"{reserve // 1_000_000} MB are reserved (spec.storage.reserve): free some space"
-        )
+        return shortage(self.root, free, files, self.reserve(total))
 
     def begin(self, origin: Origin, sop_class: str, sop_instance: str, transfer_syntax: str) -> Part:
         """Start receiving one object.

@@ -7,7 +7,23 @@ from dicomrs.spool.fs import CREATE, FileSystem, write_all
 from dicomrs.spool.layout import BALLAST
 
 BALLAST_SIZE: Final = 4 * 1024 * 1024
+_FILES_KEPT: Final = 64  # that the volume can still make: delivery needs some, such as a study's new metadata
 FULL_ERRORS: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+def shortage(root: str, free: int, files: int, reserve: int) -> str:
+    """Why a volume has no room to receive, and who can mend it; "" if it has.
+
+    free, reserve: bytes; files: how many it can still make.
+    """
+    if files < _FILES_KEPT:
+        return f"only {files} files can still be made on the volume of {root} (inodes): remove some"
+    if free > reserve:
+        return ""
+    return (
+        f"only {free // 1_000_000} MB are free on the volume of {root}, "
+        f"{reserve // 1_000_000} MB are reserved (spec.storage.reserve): free some space"
+    )
 
 
 def is_full(error: OSError) -> bool:

@@ -1,0 +1,26 @@
+"""Moments as our files have them: ISO 8601 with an offset, "" where there is none. A file may hold anything else."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+
+def moment(text: str) -> datetime | None:
+    """What a text says, with time zone; None if it is no moment."""
+    try:
+        return datetime.fromisoformat(text).astimezone()
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def earliest(texts: Iterable[str]) -> str:
+    """The text of the earliest moment, "" if there is none."""
+    return min(_known(texts), default=(None, ""))[1]
+
+
+def latest(texts: Iterable[str]) -> str:
+    """The text of the latest moment, "" if there is none."""
+    return max(_known(texts), default=(None, ""))[1]
+
+
+def _known(texts: Iterable[str]) -> list[tuple[datetime, str]]:
+    return [(found, text) for text in texts if (found := moment(text)) is not None]
