@@ -1,5 +1,6 @@
 """What a service lacks at its start: it says so in one line, and waits for it or ends with a code of its own."""
 
+import os
 import socket
 from pathlib import Path
 
@@ -8,11 +9,11 @@ import pytest
 from support.objects import image, instance, series, write_files
 from support.polling import eventually
 from support.processes import LOOPBACK, find_program, free_port, run
-from support.router import AE_TITLE, SERVICES, destination, route
+from support.router import AE_TITLE, SERVICES, annotated, destination, route
 from support.sender import send_all
 from support.volumes import fill, network_namespace, small_volume
 
-MANIFEST, PORT_IN_USE, ROOT, FULL = 65, 69, 73, 74
+MANIFEST, PORT_IN_USE, ROOT, FULL, NOT_ALLOWED = 65, 69, 73, 74, 77
 NOWHERE = "192.0.2.10"  # of a network for examples (RFC 5737)
 
 
@@ -35,6 +36,22 @@ def test_a_port_in_use_ends_scp_that_has_no_other_receiver(taken, tmp_path, make
     router = make_router(route(tmp_path / "root", receiver={"port": port}), start=False)
     assert router.launch("scp").wait() == PORT_IN_USE
     assert f"{LOOPBACK} port {port} is used by another program" in reason(router)
+
+
+@pytest.mark.peer("setpriv")
+def test_a_port_below_1024_without_the_right_to_it_ends_scp_or_is_tried_again_on_a_cluster(tmp_path, make_router):
+    low = annotated(route(tmp_path / "root", receiver={"bindAddress": "127.77.0.4", "port": 104}), revision="uid/1")
+    router = make_router(low, start=False)
+    if os.geteuid() == 0:
+        router.wrap = [find_program("setpriv"), "--bounding-set=-net_bind_service"]
+    assert router.launch("scp").wait() == NOT_ALLOWED
+    for words in ("127.77.0.4 port 104", "cap_net_bind_service", "In a container"):
+        assert words in reason(router)
+
+    router.options = ["--await-manifests"]
+    scp = router.launch("scp")
+    eventually(lambda: router.spool().status("scp").get("pid") == scp.process.pid, "it goes on")
+    assert "ports below 1024" in router.spool().status("scp")["trouble"]
 
 
 def test_receivers_that_cannot_listen_keep_no_other_from_serving(taken, tmp_path, make_router, tap):

@@ -28,6 +28,7 @@ PACKAGES = {
     "prlimit": "util-linux",
     "nft": "nftables",
     "openssl": "openssl",
+    "setpriv": "util-linux",
     "storescp": "dcmtk",
     "storescu": "dcmtk",
     "unshare": "util-linux",

@@ -45,6 +45,12 @@ def route(
     }
 
 
+def annotated(document: dict[str, Any], **annotations: str) -> dict[str, Any]:
+    """A route with annotations of the operator's: revision, draining."""
+    found = {f"dicomrs.io/{name}": value for name, value in annotations.items()}
+    return {**document, "metadata": {**document["metadata"], "annotations": found}}
+
+
 def changed(document: dict[str, Any], **spec: Any) -> dict[str, Any]:
     """A route with other fields in its spec; of a section, those that are given."""
     old = document["spec"]
@@ -64,6 +70,8 @@ class Router:
         self.children: dict[str, Child] = {}
         self.wrap: list[str] = []
         """Words to put in front of a service's command, such as those that enter a network namespace."""
+        self.options: list[str] = []
+        """Words to put behind it."""
         self.write(*routes)
 
     def write(self, *routes: dict[str, Any]) -> None:
@@ -94,7 +102,7 @@ class Router:
 
     def launch(self, service: str) -> Child:
         """Start a service without waiting for anything."""
-        command = [*self.wrap, sys.executable, "-m", f"dicomrs_{service}", str(self.manifest)]
+        command = [*self.wrap, sys.executable, "-m", f"dicomrs_{service}", str(self.manifest), *self.options]
         child = self.children[service] = Child(command, self.log(service))
         return child
 

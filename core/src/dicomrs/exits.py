@@ -10,7 +10,7 @@ class Exit(IntEnum):
     FAILED = 1
     USAGE = 2
     MANIFEST = 65  # a manifest is wrong: its author mends it
-    PORT_IN_USE = 69  # another program holds the receiver's port
+    PORT_IN_USE = 69  # another program holds a port that is needed
     INTERNAL = 70  # a fault of ours
     ROOT = 73  # a storage root cannot carry a spool
     FULL = 74  # a storage root's volume is full

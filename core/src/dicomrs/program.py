@@ -4,6 +4,7 @@ import argparse
 import resource
 import threading
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from dicomrs import log
 from dicomrs.exits import Exit
@@ -11,6 +12,9 @@ from dicomrs.route import ClinicRoute, ManifestError, Manifests
 from dicomrs.route.secrets import Secrets
 from dicomrs.spool.fs import FileSystem, OsFileSystem
 from dicomrs.stopping import stop_event
+
+POLL_SECONDS: Final = 0.25
+"""Between two looks at the manifests; a change is taken over at the second look that finds it."""
 
 Serve = Callable[[FileSystem, Manifests, Secrets, threading.Event], Exit]
 
@@ -32,14 +36,22 @@ def run_service(name: str, description: str, serve: Serve, arguments: Sequence[s
         metavar="FOLDER",
         help="where the folders of the secrets are that routes name; without it in secrets/ beside each manifest",
     )
+    parser.add_argument(
+        "--await-manifests",
+        action="store_true",
+        help="run on while there are no good manifests yet, and whatever is wrong with routes (on a cluster)",
+    )
     options = parser.parse_args(arguments)
     log.configure(name)
     try:
-        manifests = Manifests(options.manifests)
+        manifests = Manifests(options.manifests, awaited=options.await_manifests)
     except ManifestError as error:
-        for problem in error.problems:
-            logger.error("manifest refused", problem=str(problem))
+        _tell("manifest refused", error)
         return Exit.MANIFEST
+    if manifests.missing:
+        logger.info("waiting for manifests", manifests=options.manifests)
+    elif manifests.error is not None:
+        _tell("manifest refused, waiting for a good one", manifests.error)
     _take_all_descriptors()
     secrets = Secrets.beside(options.manifests, options.secrets)
     return serve(OsFileSystem(), manifests, secrets, stop_event(watch_stdin=options.watch_stdin))
@@ -54,14 +66,21 @@ def _take_all_descriptors() -> None:
 def changed_routes(manifests: Manifests) -> tuple[ClinicRoute, ...] | None:
     """The routes to run from now on if the manifests have changed since the last call, else None; says so in the log.
 
-    Broken manifests are no change: the last good ones stay.
+    Manifests that are broken or gone are no change: the last good ones stay.
     """
     change = manifests.poll()
     if change is None:
         return None
+    if manifests.missing:
+        logger.warning("manifests have gone, the last good ones stay")
+        return None
     if change.error is not None:
-        for problem in change.error.problems:
-            logger.error("manifest refused, the last good one stays", problem=str(problem))
+        _tell("manifest refused, the last good one stays", change.error)
         return None
     logger.info("manifests loaded", routes=[route.metadata.name for route in change.routes])
     return change.routes
+
+
+def _tell(event: str, error: ManifestError) -> None:
+    for problem in error.problems:
+        logger.error(event, problem=str(problem))

@@ -3,6 +3,7 @@
 import os
 
 import pytest
+import yaml
 
 from dicomrs.route import ManifestError, Manifests
 
@@ -13,6 +14,10 @@ def settled(manifests: Manifests):
     """Poll as often as a change needs to count, and return what the last poll said."""
     assert manifests.poll() is None
     return manifests.poll()
+
+
+def write_list(path, *items) -> None:
+    path.write_text(yaml.safe_dump({"apiVersion": "v1", "kind": "List", "items": list(items)}), encoding="utf-8")
 
 
 def ports(routes) -> list[int]:
@@ -129,3 +134,50 @@ def test_files_come_to_a_folder_and_go(write, tmp_path) -> None:
     change = settled(manifests)
     assert ports(change.routes) == [104]
     assert "has no manifest" in str(change.error)
+
+
+def test_awaited_manifests_may_come_later(write, tmp_path) -> None:
+    manifests = Manifests([tmp_path / "clinic.yaml"], awaited=True)
+    assert manifests.missing
+    assert (manifests.routes, manifests.refused) == ((), "")
+    assert manifests.poll() is None
+    write({PORT: 1042})
+    assert ports(settled(manifests).routes) == ports(manifests.routes) == [1042]
+    assert not manifests.missing
+
+
+def test_awaited_manifests_that_have_gone_leave_the_last_good_ones_and_are_refused_by_nobody(write) -> None:
+    path = write()
+    manifests = Manifests([path], awaited=True)
+    path.unlink()
+    change = settled(manifests)
+    assert ports(change.routes) == ports(manifests.routes) == [104]
+    assert manifests.missing
+    assert manifests.refused == ""
+
+
+def test_a_list_of_no_routes_takes_them_all_away(write) -> None:
+    path = write()
+    manifests = Manifests([path])
+    write_list(path)
+    change = settled(manifests)
+    assert (change.routes, change.error) == ((), None)
+    assert (manifests.routes, manifests.refused) == ((), "")
+
+
+@pytest.mark.parametrize("text", ["", "---\n", "# nothing\n"])
+def test_a_file_without_anything_in_it_takes_no_route_away_even_where_manifests_are_awaited(write, text) -> None:
+    path = write()
+    manifests = Manifests([path], awaited=True)
+    path.write_text(text, encoding="utf-8")
+    assert ports(settled(manifests).routes) == [104]
+    assert "is empty" in manifests.refused
+
+
+def test_awaited_manifests_that_are_broken_from_the_start_are_waited_for(write) -> None:
+    manifests = Manifests([write({PORT: 70000})], awaited=True)
+    assert (manifests.routes, manifests.missing) == ((), False)
+    assert "70000" in manifests.refused
+    write()
+    assert ports(settled(manifests).routes) == [104]
+    assert manifests.refused == ""

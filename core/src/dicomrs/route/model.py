@@ -47,6 +47,12 @@ _SERVER_SIDE: Final = {
 }
 
 
+REVISION: Final = "dicomrs.io/revision"
+"""The annotation by which the operator recognises, in the services' heartbeats, the route that it has handed them."""
+DRAINING: Final = "dicomrs.io/draining"
+"""The annotation, "true" on a route that is being deleted: nothing is received for it, what waits is delivered."""
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(
         frozen=True,
@@ -67,7 +73,8 @@ class Metadata(_Section):
     labels: dict[str, str] = Field(default_factory=dict)
     """Kubernetes labels; no meaning to dicomrs."""
     annotations: dict[str, str] = Field(default_factory=dict)
-    """Kubernetes annotations; no meaning to dicomrs."""
+    """Kubernetes annotations. Those of `dicomrs.io/` are between the parts of dicomrs on a cluster; on one machine \
+leave them out."""
 
     @model_validator(mode="before")
     @classmethod
@@ -311,6 +318,16 @@ class ClinicRoute(_Section):
     """What the route is called."""
     spec: Spec
     """What the route does."""
+
+    @property
+    def revision(self) -> str:
+        """Which version of the route it is, in the operator's words; "" on one machine."""
+        return self.metadata.annotations.get(REVISION, "")
+
+    @property
+    def draining(self) -> bool:
+        """Whether it is being deleted: nothing more is received, what waits is delivered."""
+        return self.metadata.annotations.get(DRAINING) == "true"
 
     @model_validator(mode="before")
     @classmethod

@@ -26,23 +26,44 @@ class Manifests:
     Files replaced by rename and the swapped links of a mounted ConfigMap are seen; no library's limits apply.
     """
 
-    def __init__(self, paths: Iterable[Path]) -> None:
+    def __init__(self, paths: Iterable[Path], *, awaited: bool = False) -> None:
         """Load the manifests.
 
+        awaited: somebody else brings them, as an operator does on a cluster: while they are not there yet, or have
+        problems, there are no routes.
+
         Raises:
-            ManifestError: they have problems; there is nothing to fall back to yet.
+            ManifestError: they have problems, and are not awaited; there is nothing to fall back to yet.
         """
         self._paths = tuple(paths)
-        self._seen = self._loaded = self._stamps()
-        self._error: ManifestError | None = None
-        self.routes = tuple(load_manifests(self._paths))
+        self.awaited = awaited
+        self.routes: tuple[ClinicRoute, ...] = ()
         """The last good routes."""
+        self._seen = self._loaded = self._stamps()
+        self.error: ManifestError | None = None
+        """What is wrong with the newest manifests, for which the last good routes stay; None if nothing."""
+        try:
+            self.routes = self._load()
+        except ManifestError as error:
+            if not awaited:
+                raise
+            self.error = error
+
+    @property
+    def missing(self) -> bool:
+        """Whether manifests are awaited that are not there."""
+        return self.awaited and self.error is not None and not any(self._loaded.values())
+
+    @property
+    def refused(self) -> str:
+        """The first problem of the newest manifests; "" if they have none, or are awaited and not there."""
+        return "" if self.error is None or self.missing else str(self.error.problems[0])
 
     def poll(self) -> Change | None:
         """Return what has changed since the last call, or None; costs one `stat` for each file.
 
         A change counts once two calls in a row have seen the same files, so that half a file is not taken for
-        the whole: call this every second or so. The same broken content is reported once; when it becomes good
+        the whole: call this a few times a second. The same broken content is reported once; when it becomes good
         again that is a change, though the routes may be the same.
         """
         stamps = self._stamps()
@@ -51,14 +72,17 @@ class Manifests:
             return None
         self._loaded = stamps
         try:
-            routes = tuple(load_manifests(self._paths))
+            routes = self._load()
         except ManifestError as error:
-            known = self._error is not None and self._error.problems == error.problems
-            self._error = error
+            known = self.error is not None and self.error.problems == error.problems
+            self.error = error
             return None if known else Change(self.routes, error)
-        unchanged = routes == self.routes and self._error is None
-        self.routes, self._error = routes, None
+        unchanged = routes == self.routes and self.error is None
+        self.routes, self.error = routes, None
         return None if unchanged else Change(routes)
+
+    def _load(self) -> tuple[ClinicRoute, ...]:
+        return tuple(load_manifests(self._paths))
 
     def _stamps(self) -> dict[str, Stamp]:
         stamps: dict[str, Stamp] = {}

@@ -16,6 +16,15 @@ import psutil
 from dicomrs.route import Receiver
 
 _LOOPBACK: Final = "lo"
+_LOW_PORT: Final = (
+    "this user may not use ports below 1024; start as root, give the interpreter the capability cap_net_bind_service, "
+    "or use a port from 1024 up (spec.receiver.port). In a container: run the image's own command, whose interpreter "
+    "has that capability, and let no policy of the cluster drop NET_BIND_SERVICE from what a container may have"
+)
+_DEVICE: Final = (
+    "the system forbids it, perhaps because this user may not bind to an interface: that needs Linux 5.7 or later, or "
+    "the capability cap_net_raw; in a container a security profile (seccomp, AppArmor, SELinux) may be in the way"
+)
 
 
 class Trouble(Enum):
@@ -132,9 +141,5 @@ def _explained(error: OSError, address: str, port: int) -> ListenError:
     if error.errno == errno.EADDRNOTAVAIL:
         return ListenError(Trouble.NOT_HERE, f"{where}: the address is not on this machine yet; trying again")
     if error.errno in (errno.EACCES, errno.EPERM):
-        return ListenError(
-            Trouble.NOT_ALLOWED,
-            f"{where}: this user may not use ports below 1024; start as root, give the interpreter the capability "
-            "cap_net_bind_service, or use a port from 1024 up (spec.receiver.port)",
-        )
+        return ListenError(Trouble.NOT_ALLOWED, f"{where}: {_LOW_PORT if port < 1024 else _DEVICE}")
     return ListenError(Trouble.OTHER, f"{where}: {error.strerror}")

@@ -33,6 +33,7 @@ from dicomrs_wire.stream import Connection, linger, send, tune
 from dicomrs_wire.tls.ends import TlsServer, receiver_tls
 
 _SEND_SECONDS: Final = 10.0
+STOP_SECONDS: Final = 30.0  # for the objects in hand; then what is left is cut off, never acknowledged
 _CUT_SECONDS: Final = 2.0  # for associations that are cut off to end
 
 logger = get_logger()
@@ -125,11 +126,16 @@ class RunningReceiver:
             self._door.remove(sock)
 
     def take_over(self, route: ClinicRoute) -> None:
-        """Go on under a changed route of the same name and root: for associations from now on."""
-        old, self.route = self.route.spec.receiver, route
+        """Go on under a changed route of the same name and root: for associations from now on.
+
+        One that is being deleted keeps the root, so that it can be told how it stands, and receives nothing more.
+        """
+        old, self.route = self.route, route
         self.inbox.reserve = route.spec.storage.reserve.bytes_of
-        new = route.spec.receiver
-        if (old.bind_address, old.interface, old.port, old.tls) != (new.bind_address, new.interface, new.port, new.tls):
+        if route.draining and not old.draining:
+            self._drain()
+            return
+        if _door_of(old.spec.receiver) != _door_of(route.spec.receiver):
             self.stop_listening()
 
     def admit(self, sock: Connection, address: str, request: bytes) -> None:
@@ -137,7 +143,7 @@ class RunningReceiver:
         with self._mutex:
             open_here = list(self._threads.values())
             refusal = admission.crowded(self.route.spec.receiver, len(open_here), open_here.count(address))
-            if self._ending:
+            if self._ends:
                 refusal = admission.closed("the route has ended")
             if refusal is None:
                 thread = threading.Thread(target=self._run, args=(sock, address, request), daemon=True)
@@ -189,7 +195,7 @@ class RunningReceiver:
         )
         with self._mutex:
             self._associations.add(association)
-            if self._ending:
+            if self._ends:
                 association.stop()
         try:
             send(sock, answer, _SEND_SECONDS)
@@ -200,6 +206,8 @@ class RunningReceiver:
 
     def _closed(self) -> str:
         """Why no association is accepted for now, "" if one is."""
+        if self.route.draining:
+            return "the route is being deleted: nothing more is received for it"
         if self.route.spec.receiver.suspend:
             return "the receiver is suspended (spec.receiver.suspend)"
         return self.inbox.no_room()
@@ -228,14 +236,16 @@ class RunningReceiver:
             seconds=round(time.monotonic() - started, 3),
         )
 
-    def beat(self, trouble: str) -> None:
-        """Write the service's status file for this root."""
+    def beat(self, trouble: str, refused: str) -> None:
+        """Write the service's status file for this root; refused: the problem of newer manifests, "" if none."""
         if not trouble and self._tls is not None:
             trouble = self._tls.credentials.trouble
         trouble = trouble or self._closed()  # asks the volume, which may hang: not while holding the mutex
         with self._mutex:
             figures: dict[str, Any] = {
                 "route": self.route.metadata.name,
+                "revision": self.route.revision,
+                "refused": refused,
                 "listening": self.listening,
                 "trouble": trouble,
                 "associations": len(self._associations),
@@ -246,12 +256,8 @@ class RunningReceiver:
 
     def end(self) -> None:
         """Take no further association, and end those that are open after the object in hand."""
-        self.stop_listening()
-        with self._mutex:
-            self._ending = True
-            associations = list(self._associations)
-        for association in associations:
-            association.stop()
+        self._ending = True
+        self._dismiss()
 
     def stop(self, deadline: float) -> None:
         """End; cut off what goes on at a moment of time.monotonic(), so that nothing more of it is acknowledged.
@@ -259,20 +265,48 @@ class RunningReceiver:
         Then the root is another's.
         """
         self.end()
+        self._cut_off(deadline)
+        self._desk.close()
+        self.inbox.close()
+        self._fs.close(self._lock)
+
+    def _drain(self) -> None:
+        """Receive nothing more, as if the route had gone; the root stays ours."""
+        logger.info("the route is being deleted: nothing more is received", route=self.route.metadata.name)
+        self._dismiss()
+        deadline = time.monotonic() + STOP_SECONDS
+        threading.Thread(target=self._cut_off, args=(deadline,), name="drain", daemon=True).start()
+
+    @property
+    def _ends(self) -> bool:
+        return self._ending or self.route.draining
+
+    def _dismiss(self) -> None:
+        """To be called once no association is taken any more."""
+        self.stop_listening()
+        with self._mutex:
+            associations = list(self._associations)
+        for association in associations:
+            association.stop()
+
+    def _cut_off(self, deadline: float) -> None:
         with self._mutex:
             threads = list(self._threads)
         for thread in threads:
             thread.join(max(0.0, deadline - time.monotonic()))
         with self._mutex:
-            associations = list(self._associations)
+            # A route of the same name may have been made meanwhile, after one that was drained.
+            associations = list(self._associations) if self._ends else []
         for association in associations:
             association.stop(at_once=True)
         cut = time.monotonic() + _CUT_SECONDS
         for thread in threads:
             thread.join(max(0.0, cut - time.monotonic()))
-        self._desk.close()
-        self.inbox.close()
-        self._fs.close(self._lock)
+
+
+def _door_of(receiver: Receiver) -> tuple[object, ...]:
+    """What cannot change without listening anew."""
+    return receiver.bind_address, receiver.interface, receiver.port, receiver.tls
 
 
 def _tls_of(receiver: Receiver, secrets: Secrets) -> TlsServer | None:

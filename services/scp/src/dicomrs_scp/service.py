@@ -7,17 +7,16 @@ from typing import Final
 
 from dicomrs.exits import Exit
 from dicomrs.log import get_logger
-from dicomrs.program import changed_routes
+from dicomrs.program import POLL_SECONDS, changed_routes
 from dicomrs.route import ClinicRoute, Manifests
 from dicomrs.route.secrets import Secrets
 from dicomrs.spool.fs import FileSystem
 from dicomrs.spool.proof import VolumeError
 from dicomrs_scp.frontdoor import FrontDoor
 from dicomrs_scp.listening import ListenError, Trouble
-from dicomrs_scp.receiver import BusyError, RunningReceiver
+from dicomrs_scp.receiver import STOP_SECONDS, BusyError, RunningReceiver
 from dicomrs_wire.stream import Connection
 
-STOP_SECONDS: Final = 30.0  # for the objects in hand; then what is left is cut off, never acknowledged
 _BEAT_SECONDS: Final = 1.0
 _RETRY_SECONDS: Final = 2.0
 
@@ -41,28 +40,36 @@ class ScpService:
     def run(self, stop: threading.Event) -> Exit:
         """Serve until stop is set.
 
-        Where at the start no receiver at all can serve, and waiting will not help, the exit code says why.
+        Where at the start no receiver at all can serve, and waiting will not help, the exit code says why; but not
+        where manifests are awaited, for others may come.
         """
         self._door.start()
         try:
             self._apply(self._manifests.routes)
             self._try_again()
-            if self._hopeless and len(self._hopeless) == len(self._manifests.routes):
-                return next(iter(self._hopeless.values()))
-            retry_at = time.monotonic() + _RETRY_SECONDS
-            while not stop.wait(_BEAT_SECONDS):
+            if (exit_code := self._no_hope()) is not None:
+                return exit_code
+            retry_at, beat_at = time.monotonic() + _RETRY_SECONDS, 0.0
+            while not stop.wait(POLL_SECONDS):
                 if not self._door.alive:
                     return Exit.INTERNAL  # to be started anew
                 if (routes := changed_routes(self._manifests)) is not None:
                     self._apply(routes)
-                    self._try_again()
+                    retry_at = beat_at = 0.0
                 if time.monotonic() >= retry_at:
                     self._try_again()
                     retry_at = time.monotonic() + _RETRY_SECONDS
-                self._beat()
+                if time.monotonic() >= beat_at:
+                    self._beat()
+                    beat_at = time.monotonic() + _BEAT_SECONDS
         finally:
             self._stop()
         return Exit.OK
+
+    def _no_hope(self) -> Exit | None:
+        if self._manifests.awaited or not self._hopeless or len(self._hopeless) < len(self._manifests.routes):
+            return None
+        return next(iter(self._hopeless.values()))
 
     def _admit(self, receiver: str, sock: Connection, address: str, request: bytes) -> None:
         running = self._running.get(receiver)
@@ -97,7 +104,7 @@ class ScpService:
                 if running is None:
                     running = self._running[name] = RunningReceiver(self._fs, route, self._door, self._secrets)
                 running.follow_the_address()
-                if not running.listening:
+                if not running.listening and not route.draining:
                     running.listen()
             except VolumeError as error:
                 self._note(name, str(error), Exit.FULL if error.full else Exit.ROOT)
@@ -120,7 +127,7 @@ class ScpService:
 
     def _beat(self) -> None:
         for name, running in self._running.items():
-            running.beat(self._trouble.get(name, ""))
+            running.beat(self._trouble.get(name, ""), self._manifests.refused)
 
     def _stop(self) -> None:
         for running in self._running.values():

@@ -64,6 +64,18 @@ class RunningRoute(threading.Thread):
         self._commitments: Commitments | None = None
         self.trouble: VolumeError | None = None
         """Why the root cannot be used."""
+        self.refused = ""
+        """The problem of newer manifests, for the status file."""
+
+    def take_over(self, route: ClinicRoute | None) -> bool:
+        """Go on under another version of the route that asks for the same; whether it does.
+
+        What may differ is its metadata: on a cluster the operator's annotations, in the middle of a transfer.
+        """
+        if route is None or route.spec != self.route.spec:
+            return False
+        self.route = route
+        return True
 
     def stop(self) -> None:
         """Finish the objects in hand, then end."""
@@ -221,5 +233,10 @@ class RunningRoute(threading.Thread):
                 or (commitments.trouble(name) if commitments is not None else "")
             )
             destinations[name] = {**told, "suspended": self.route.spec.suspend}
-        figures = {"route": self.route.metadata.name, "destinations": destinations}
+        figures = {
+            "route": self.route.metadata.name,
+            "revision": self.route.revision,
+            "refused": self.refused,
+            "destinations": destinations,
+        }
         write_heartbeat(self._root, "scu", figures)

@@ -7,13 +7,13 @@ from typing import Final
 
 from dicomrs.exits import Exit
 from dicomrs.log import get_logger
-from dicomrs.program import changed_routes
+from dicomrs.program import POLL_SECONDS, changed_routes
 from dicomrs.route import ClinicRoute, Manifests
 from dicomrs.route.secrets import Secrets
 from dicomrs.spool.fs import FileSystem
 from dicomrs_scu.running import RunningRoute
 
-_POLL_SECONDS: Final = 1.0
+_START_SECONDS: Final = 1.0  # in which a root that cannot be used is found out
 STOP_SECONDS: Final = 25.0  # for the objects in hand; one that is not confirmed by then is sent again
 
 logger = get_logger()
@@ -30,17 +30,23 @@ class ScuService:
         self._draining: list[RunningRoute] = []
 
     def run(self, stop: threading.Event) -> Exit:
-        """Serve until stop is set. Where at the start no root at all can be used, the exit code says so."""
+        """Serve until stop is set.
+
+        Where at the start no root at all can be used, the exit code says so; but not where manifests are awaited, for
+        others may come.
+        """
         self._apply(self._manifests.routes)
         try:
-            stop.wait(_POLL_SECONDS)
+            stop.wait(_START_SECONDS)
             if (exit_code := self._hopeless()) is not None:
                 return exit_code
-            while not stop.wait(_POLL_SECONDS):
+            while not stop.wait(POLL_SECONDS):
                 if not all(running.healthy for running in self._running.values()):
                     return Exit.INTERNAL  # to be started anew
                 if (routes := changed_routes(self._manifests)) is not None:
                     self._apply(routes)
+                for running in self._running.values():
+                    running.refused = self._manifests.refused
                 self._let_go_of_drained()
         finally:
             self._stop()
@@ -48,20 +54,21 @@ class ScuService:
 
     def _hopeless(self) -> Exit | None:
         troubles = [running.trouble for running in self._running.values()]
-        if not troubles or any(trouble is None or trouble.full for trouble in troubles):
+        if self._manifests.awaited or not troubles or any(trouble is None or trouble.full for trouble in troubles):
             return None
         return Exit.ROOT
 
     def _apply(self, routes: Iterable[ClinicRoute]) -> None:
-        """Stop what is gone or has changed; start what is new. A route that stays the same notices nothing.
+        """Stop what is gone or asks for something else; start what is new. All others go on undisturbed.
 
         A root that no route names any more is drained first, under the last route that named it.
         """
         wanted = {route.metadata.name: route for route in routes}
         roots = {route.spec.storage.root for route in wanted.values()}
-        ending = [running for name, running in self._running.items() if wanted.get(name) != running.route]
-        for running in ending:
-            del self._running[running.route.metadata.name]
+        ending: list[RunningRoute] = []
+        for name, running in list(self._running.items()):
+            if not running.take_over(wanted.get(name)):
+                ending.append(self._running.pop(name))
         for running in [*ending, *self._draining]:
             root = running.route.spec.storage.root
             if root in roots or not running.waiting:
