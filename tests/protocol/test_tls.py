@@ -348,6 +348,30 @@ def test_a_mounted_secret_whose_links_are_swapped_is_taken_over(tmp_path, make_r
         send_all(router.port(), series(1), tls=client(scanner))
 
 
+def test_the_mounted_secret_of_a_cluster_is_taken_over_when_its_links_are_swapped(
+    tmp_path, make_router, authority, stranger, scanner
+):
+    """One Secret with the files of all that routes name, `<name>.tls.crt` and so on."""
+    router = own_router(make_router, tmp_path / "root")
+    mount = tmp_path / "mount"
+    authority.issue(tmp_path / "1")
+    stranger.issue(tmp_path / "2", trusts=authority)
+    for version in ("1", "2"):
+        (mount / f"..{version}").mkdir(parents=True)
+        for name in ("tls.crt", "tls.key", "ca.crt"):
+            (tmp_path / version / name).rename(mount / f"..{version}" / f"receiver.{name}")
+    (mount / "..data").symlink_to("..1")
+    for name in ("tls.crt", "tls.key", "ca.crt"):
+        (mount / f"receiver.{name}").symlink_to(f"..data/receiver.{name}")
+    router.options = [f"--secrets={mount}"]
+    router.start("scp")
+    send_all(router.port(), series(1), tls=client(scanner))
+    (mount / "..new").symlink_to("..2")
+    (mount / "..new").rename(mount / "..data")
+    with pytest.raises(TlsFailed, match="nobody in ca\\.crt of our secret vouches"):
+        send_all(router.port(), series(1), tls=client(scanner))
+
+
 def test_a_broken_new_certificate_is_told_once_and_the_last_good_one_stays(tmp_path, make_router, authority, scanner):
     router = own_router(make_router, tmp_path / "root")
     secret = authority.issue(router.folder / "secrets" / "receiver")

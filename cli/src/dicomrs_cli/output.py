@@ -30,7 +30,7 @@ SecretsFolder = Annotated[
     typer.Option(
         "--secrets",
         metavar="FOLDER",
-        help="Where the folders of the secrets are that routes name; `secrets/` beside each manifest otherwise.",
+        help="Where the secrets are that routes name; `secrets/` beside each manifest otherwise.",
         show_default=False,
     ),
 ]

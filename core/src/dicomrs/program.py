@@ -34,7 +34,7 @@ def run_service(name: str, description: str, serve: Serve, arguments: Sequence[s
     parser.add_argument(
         "--secrets",
         metavar="FOLDER",
-        help="where the folders of the secrets are that routes name; without it in secrets/ beside each manifest",
+        help="where the secrets are that routes name; without it in secrets/ beside each manifest",
     )
     parser.add_argument(
         "--await-manifests",

@@ -343,11 +343,38 @@ def test_secrets_are_beside_the_manifests(tmp_path: Path) -> None:
         (tmp_path / place).mkdir(parents=True)
     (tmp_path / "a" / "route.yaml").write_text("")
     secrets = Secrets.beside([tmp_path / "a" / "route.yaml", tmp_path / "b"])
-    assert secrets.find("one").folder == str(tmp_path / "a" / "secrets" / "one")
-    assert secrets.find("two").folder == str(tmp_path / "b" / "secrets" / "two")
+    assert secrets.find("one").place == str(tmp_path / "a" / "secrets" / "one")
+    assert secrets.find("two").place == str(tmp_path / "b" / "secrets" / "two")
     with pytest.raises(SecretError, match="are secrets of one name"):
         secrets.find("both")
     with pytest.raises(SecretError, match=r"a/secrets/none or .*b/secrets/none"):
         secrets.find("none")
     elsewhere = Secrets.beside([tmp_path / "a"], tmp_path / "b" / "secrets")
     assert elsewhere.find("two").path("ca.crt") == str(tmp_path / "b" / "secrets" / "two" / "ca.crt")
+
+
+def flat(folder: Path, mount: Path, name: str) -> None:
+    """Put the files of a secret's folder beside each other, as the keys of one mounted Secret."""
+    mount.mkdir(exist_ok=True)
+    for file in ("tls.crt", "tls.key", "ca.crt"):
+        (folder / file).replace(mount / f"{name}.{file}")
+
+
+def test_a_secret_may_be_files_beside_each_other_as_a_cluster_mounts_them(tmp_path: Path) -> None:
+    authority, mount = Authority(tmp_path), tmp_path / "mount"
+    found = Credentials(Secrets([str(mount)]), "device", sender_context)
+    with pytest.raises(SecretError, match="on a cluster make a Secret of that name"):
+        found.context()
+    flat(authority.issue(tmp_path / "other"), mount, "device-2")
+    with pytest.raises(SecretError, match="there is no folder"):  # a name that begins like another is another
+        found.context()
+    flat(authority.issue(tmp_path / "made"), mount, "device")
+    first = found.context()
+    assert found.trouble == ""
+    flat(authority.issue(tmp_path / "renewed"), mount, "device")
+    assert found.context() is not first
+    (mount / "device.ca.crt").unlink()
+    eventually(lambda: f"{mount}/device.ca.crt is missing" in found.trouble, "it is told")
+    found.context()  # the last good one
+    (mount / "device").mkdir()
+    eventually(lambda: "device.* are secrets of one name" in found.trouble, "any of them could be meant")

@@ -1,4 +1,8 @@
-"""Where the certificates are that a route names: one folder for each secret, on one machine and on a cluster."""
+"""Where the certificates are that a route names: a folder for each secret, or the files of all in one folder.
+
+The second is what a cluster mounts: one Secret with the copies of those that the routes name, whose keys cannot have
+folders in them.
+"""
 
 import os
 from collections.abc import Iterable
@@ -11,6 +15,7 @@ from dicomrs.route.watch import Stamp, stamp
 CERTIFICATE: Final = "tls.crt"
 KEY: Final = "tls.key"
 AUTHORITY: Final = "ca.crt"
+FILES: Final = (CERTIFICATE, KEY, AUTHORITY)
 SECRETS: Final = "secrets"
 
 
@@ -20,13 +25,17 @@ class SecretError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """The folder of a secret."""
+    """The files of a secret: those in the folder `place`; flat: those beside it, `place.tls.crt` and so on."""
 
-    folder: str
+    place: str
+    flat: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.place}.*" if self.flat else self.place
 
     def path(self, name: str) -> str:
         """The path of one of its files."""
-        return os.path.join(self.folder, name)
+        return f"{self.place}.{name}" if self.flat else f"{self.place}/{name}"
 
     def has(self, name: str) -> bool:
         """Whether it has such a file."""
@@ -35,14 +44,14 @@ class Secret:
     @property
     def stamps(self) -> tuple[Stamp, ...]:
         """What changes when a file does, be it replaced, written anew, or behind a link that is swapped."""
-        return tuple(stamp(self.path(name)) for name in (CERTIFICATE, KEY, AUTHORITY))
+        return tuple(stamp(self.path(name)) for name in FILES)
 
 
 class Secrets:
     """Finds secrets by their names (`tls.secretName`)."""
 
     def __init__(self, folders: Iterable[str]) -> None:
-        """folders: each holds a folder for every secret."""
+        """folders: each holds secrets, whose names have no dots."""
         self._folders = list(dict.fromkeys(os.path.normpath(folder) for folder in folders))
 
     @classmethod
@@ -59,15 +68,19 @@ class Secrets:
             SecretError: there is none, or there are several and any of them could be meant.
         """
         places = [os.path.join(folder, name) for folder in self._folders]
-        found = [place for place in places if os.path.isdir(place)]
+        found = [Secret(place) for place in places if os.path.isdir(place)]
+        flat = [Secret(place, flat=True) for place in places]
+        found += [secret for secret in flat if any(map(secret.has, FILES))]
         if len(found) > 1:
-            raise SecretError(f"{' and '.join(found)} are secrets of one name (tls.secretName): give each its own")
+            both = " and ".join(map(str, found))
+            raise SecretError(f"{both} are secrets of one name (tls.secretName): give each its own")
         if not found:
             raise SecretError(
                 f"there is no folder {' or '.join(places)}: make it and put {CERTIFICATE}, {KEY} and {AUTHORITY} into "
-                "it (docs/tls.md says how), or correct tls.secretName"
+                f"it (docs/tls.md says how), on a cluster make a Secret of that name with these keys, or correct "
+                "tls.secretName"
             )
-        return Secret(found[0])
+        return found[0]
 
 
 def _folder(manifest: str) -> str:

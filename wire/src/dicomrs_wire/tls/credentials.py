@@ -59,7 +59,7 @@ class Credentials:
         stamps: object = None
         try:
             secret = self._secrets.find(self._name)
-            stamps = secret.folder, secret.stamps
+            stamps = secret, secret.stamps
             if stamps == self._judged:
                 return
             made, end = self._make(secret), end_of(secret)
