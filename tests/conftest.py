@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from support import proof as campaign
-from support.processes import PACKAGES, find_program
+from support.processes import find_program, how_to_get
 from support.router import Router
 from support.shim import build
 from support.tap import Tap, taps
@@ -45,7 +45,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 def _with_package(program: str) -> str:
-    return f"{program} (apt-get install {PACKAGES[program]})"
+    return f"{program} ({how_to_get(program)})"
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -35,6 +35,15 @@ PACKAGES = {
 }
 
 
+# Programs of the cluster's world, which Debian does not have.
+TOOLS = {"helm": "https://helm.sh/docs/intro/install"}
+
+
+def how_to_get(name: str) -> str:
+    """Where a program comes from that a test may need."""
+    return TOOLS.get(name) or f"apt-get install {PACKAGES[name]}"
+
+
 def find_program(name: str) -> str | None:
     """The path of a program; servers live where an ordinary user's PATH does not look.
 
