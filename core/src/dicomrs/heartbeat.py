@@ -3,7 +3,6 @@
 They can be deleted at any time; the next beat writes them anew.
 """
 
-import contextlib
 import json
 import os
 from datetime import datetime
@@ -13,14 +12,20 @@ from dicomrs import VERSION
 from dicomrs.spool.layout import STATUS
 
 
-def write_heartbeat(root: str, service: str, figures: dict[str, Any]) -> None:
-    """Replace a service's status file. A failure (a full disk) is no reason to stop working."""
+def write_heartbeat(root: str, service: str, figures: dict[str, Any]) -> str:
+    """Replace a service's status file; why it could not be replaced, "" if it was.
+
+    A failure (a full disk) is no reason to stop working.
+    """
     path = f"{root}/{STATUS}/{service}.json"
     beat = {"service": service, "version": VERSION, "pid": os.getpid(), "at": _now(), **figures}
-    with contextlib.suppress(OSError):
+    try:
         with open(f"{path}.new", "w", encoding="utf-8") as file:
             json.dump(beat, file, indent=1)
         os.replace(f"{path}.new", path)
+    except OSError as error:
+        return f"{path} cannot be written: {error.strerror}; check the volume"
+    return ""
 
 
 def read_heartbeat(root: str, service: str) -> dict[str, Any]:

@@ -1,9 +1,11 @@
 """What the programs of scp and scu have in common: arguments, logging, manifests and their reload, stopping."""
 
 import argparse
+import re
 import resource
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from dicomrs import log
@@ -16,7 +18,30 @@ from dicomrs.stopping import stop_event
 POLL_SECONDS: Final = 0.25
 """Between two looks at the manifests; a change is taken over at the second look that finds it."""
 
-Serve = Callable[[FileSystem, Manifests, Secrets, threading.Event], Exit]
+_HEALTH_NAME: Final = re.compile(r"[A-Za-z0-9._/-]{1,200}")
+
+
+@dataclass(frozen=True, slots=True)
+class HealthPlace:
+    """Where a service tells whether it lives and is ready, and under what name."""
+
+    host: str
+    port: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What a service runs with; stop: ends it."""
+
+    fs: FileSystem
+    manifests: Manifests
+    secrets: Secrets
+    stop: threading.Event
+    health: HealthPlace | None
+
+
+Serve = Callable[[Setting], Exit]
 
 logger = log.get_logger()
 
@@ -41,7 +66,14 @@ def run_service(name: str, description: str, serve: Serve, arguments: Sequence[s
         action="store_true",
         help="run on while there are no good manifests yet, and whatever is wrong with routes (on a cluster)",
     )
+    parser.add_argument(
+        "--health",
+        metavar="HOST:PORT",
+        help="answer GET /livez/NAME and /readyz/NAME there, for the probes of a cluster",
+    )
+    parser.add_argument("--health-name", metavar="NAME", default="", help="whose service it is, such as clinic-a/scp")
     options = parser.parse_args(arguments)
+    health = _health_place(parser, options.health, options.health_name)
     log.configure(name)
     try:
         manifests = Manifests(options.manifests, awaited=options.await_manifests)
@@ -54,7 +86,18 @@ def run_service(name: str, description: str, serve: Serve, arguments: Sequence[s
         _tell("manifest refused, waiting for a good one", manifests.error)
     _take_all_descriptors()
     secrets = Secrets.beside(options.manifests, options.secrets)
-    return serve(OsFileSystem(), manifests, secrets, stop_event(watch_stdin=options.watch_stdin))
+    return serve(Setting(OsFileSystem(), manifests, secrets, stop_event(watch_stdin=options.watch_stdin), health))
+
+
+def _health_place(parser: argparse.ArgumentParser, place: str | None, name: str) -> HealthPlace | None:
+    if place is None:
+        return None
+    host, _, port = place.rpartition(":")
+    if not host or not port.isdecimal() or not 1 <= int(port) <= 65535:
+        parser.error("--health is an address and a port, such as 127.0.0.1:20104")
+    if not _HEALTH_NAME.fullmatch(name):
+        parser.error("--health needs --health-name: letters, digits, dots, hyphens and slashes")
+    return HealthPlace(host.strip("[]"), int(port), name)
 
 
 def _take_all_descriptors() -> None:

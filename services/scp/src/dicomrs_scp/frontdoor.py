@@ -82,8 +82,8 @@ class FrontDoor:
 
     @property
     def alive(self) -> bool:
-        """Whether the door's thread runs."""
-        return self._thread.is_alive()
+        """Whether the door's thread has not ended by a fault of ours."""
+        return self._thread.is_alive() or self._thread.ident is None or self._stopping
 
     def add(self, receiver: str, listener: socket.socket, tls: TlsServer | None) -> None:
         """Serve a listening socket for a receiver; tls: what its connections begin with, if they do."""

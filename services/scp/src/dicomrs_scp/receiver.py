@@ -68,6 +68,7 @@ class RunningReceiver:
         self._associations: set[AcceptedAssociation] = set()
         self._threads: dict[threading.Thread, str] = {}  # with the peer's address
         self._ending = False
+        self._unwritable = ""
         self._mutex = threading.Lock()
         self._total = Tally()
         self._last: dict[str, Any] = {}
@@ -252,7 +253,12 @@ class RunningReceiver:
                 "sinceStart": self._total.figures(),
                 "lastAssociation": self._last,
             }
-        write_heartbeat(self.inbox.root, "scp", figures)
+        self._unwritable = write_heartbeat(self.inbox.root, "scp", figures)
+
+    @property
+    def unready(self) -> str:
+        """Why objects cannot be taken though they should, "" if they can; as far as the root is to blame."""
+        return self.inbox.no_room() or self._unwritable
 
     def end(self) -> None:
         """Take no further association, and end those that are open after the object in hand."""

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from dicomrs.exits import Exit
@@ -15,6 +15,7 @@ from dicomrs.spool.proof import VolumeError
 from dicomrs_scp.frontdoor import FrontDoor
 from dicomrs_scp.listening import ListenError, Trouble
 from dicomrs_scp.receiver import STOP_SECONDS, BusyError, RunningReceiver
+from dicomrs_wire.health import Readiness
 from dicomrs_wire.stream import Connection
 
 _BEAT_SECONDS: Final = 1.0
@@ -36,6 +37,12 @@ class ScpService:
         self._trouble: dict[str, str] = {}
         self._hopeless: dict[str, Exit] = {}
         self._door = FrontDoor(self._admit, self._artim)
+        self.readiness = Readiness()
+
+    @property
+    def alive(self) -> bool:
+        """Whether its threads live."""
+        return self._door.alive
 
     def run(self, stop: threading.Event) -> Exit:
         """Serve until stop is set.
@@ -51,7 +58,7 @@ class ScpService:
                 return exit_code
             retry_at, beat_at = time.monotonic() + _RETRY_SECONDS, 0.0
             while not stop.wait(POLL_SECONDS):
-                if not self._door.alive:
+                if not self.alive:
                     return Exit.INTERNAL  # to be started anew
                 if (routes := changed_routes(self._manifests)) is not None:
                     self._apply(routes)
@@ -61,8 +68,10 @@ class ScpService:
                     retry_at = time.monotonic() + _RETRY_SECONDS
                 if time.monotonic() >= beat_at:
                     self._beat()
+                    self.readiness.tell(self._unready())
                     beat_at = time.monotonic() + _BEAT_SECONDS
         finally:
+            self.readiness.tell(["it is stopping"])
             self._stop()
         return Exit.OK
 
@@ -128,6 +137,19 @@ class ScpService:
     def _beat(self) -> None:
         for name, running in self._running.items():
             running.beat(self._trouble.get(name, ""), self._manifests.refused)
+
+    def _unready(self) -> Iterator[str]:
+        """Sentences about what should be received and cannot be."""
+        routes = self._manifests.routes
+        if not routes and (refused := self._manifests.refused):
+            yield f"manifest refused: {refused}"
+        for route in routes:
+            if route.draining or route.spec.receiver.suspend:
+                continue
+            running = self._running.get(route.metadata.name)
+            trouble = self._trouble.get(route.metadata.name) or (running.unready if running is not None else "")
+            if trouble:
+                yield f"route {route.metadata.name} is not receiving: {trouble}"
 
     def _stop(self) -> None:
         for running in self._running.values():

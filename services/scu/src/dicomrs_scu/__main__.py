@@ -1,18 +1,17 @@
 """python -m dicomrs_scu MANIFEST...: the sending service, in the foreground. `dicomrs up` starts it."""
 
 import sys
-import threading
+from functools import partial
 
 from dicomrs.exits import Exit
-from dicomrs.program import run_service
-from dicomrs.route import Manifests
-from dicomrs.route.secrets import Secrets
-from dicomrs.spool.fs import FileSystem
+from dicomrs.program import Setting, run_service
 from dicomrs_scu.service import ScuService
+from dicomrs_wire.health import run_with_health
 
 
-def _serve(fs: FileSystem, manifests: Manifests, secrets: Secrets, stop: threading.Event) -> Exit:
-    return ScuService(fs, manifests, secrets).run(stop)
+def _serve(setting: Setting) -> Exit:
+    service = ScuService(setting.fs, setting.manifests, setting.secrets)
+    return run_with_health(setting.health, service, partial(service.run, setting.stop))
 
 
 if __name__ == "__main__":

@@ -64,6 +64,8 @@ class RunningRoute(threading.Thread):
         self._commitments: Commitments | None = None
         self.trouble: VolumeError | None = None
         """Why the root cannot be used."""
+        self.obstacle = "it is starting"
+        """Why the root is not ours, "" once it is."""
         self.refused = ""
         """The problem of newer manifests, for the status file."""
 
@@ -105,6 +107,7 @@ class RunningRoute(threading.Thread):
         lock = self._take_root()
         if lock is None:
             return
+        self.obstacle = ""
         try:
             self._start_senders()
             self._commitments = Commitments(self._backlog, self.route, self._tls)
@@ -124,7 +127,6 @@ class RunningRoute(threading.Thread):
 
     def _take_root(self) -> int | None:
         """The lock of this root, once it can be had on a volume that proves itself; None if stopped before."""
-        said = ""
         while not self._stopping.is_set():
             try:
                 self._prove()
@@ -136,9 +138,9 @@ class RunningRoute(threading.Thread):
                 now = f"another sending service has {self._root}; waiting until it has gone"
             except OSError as error:
                 now = f"{self._root}: {error.strerror}"
-            if now != said:
+            if now != self.obstacle:
                 logger.error("not sending", route=self.route.metadata.name, reason=now)
-                said = now
+                self.obstacle = now
             self._stopping.wait(_RETRY_SECONDS)
         return None
 

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from dicomrs.exits import Exit
@@ -12,6 +12,7 @@ from dicomrs.route import ClinicRoute, Manifests
 from dicomrs.route.secrets import Secrets
 from dicomrs.spool.fs import FileSystem
 from dicomrs_scu.running import RunningRoute
+from dicomrs_wire.health import Readiness
 
 _START_SECONDS: Final = 1.0  # in which a root that cannot be used is found out
 STOP_SECONDS: Final = 25.0  # for the objects in hand; one that is not confirmed by then is sent again
@@ -28,6 +29,12 @@ class ScuService:
         self._secrets = secrets
         self._running: dict[str, RunningRoute] = {}
         self._draining: list[RunningRoute] = []
+        self.readiness = Readiness()
+
+    @property
+    def alive(self) -> bool:
+        """Whether its threads live."""
+        return all(running.healthy for running in list(self._running.values()))
 
     def run(self, stop: threading.Event) -> Exit:
         """Serve until stop is set.
@@ -41,16 +48,26 @@ class ScuService:
             if (exit_code := self._hopeless()) is not None:
                 return exit_code
             while not stop.wait(POLL_SECONDS):
-                if not all(running.healthy for running in self._running.values()):
+                if not self.alive:
                     return Exit.INTERNAL  # to be started anew
                 if (routes := changed_routes(self._manifests)) is not None:
                     self._apply(routes)
                 for running in self._running.values():
                     running.refused = self._manifests.refused
                 self._let_go_of_drained()
+                self.readiness.tell(self._unready())
         finally:
+            self.readiness.tell(["it is stopping"])
             self._stop()
         return Exit.OK
+
+    def _unready(self) -> Iterator[str]:
+        """Sentences about what should be sent and cannot be, as far as it is not a target that is away."""
+        if not self._manifests.routes and (refused := self._manifests.refused):
+            yield f"manifest refused: {refused}"
+        for name, running in self._running.items():
+            if running.obstacle:
+                yield f"route {name} is not sending: {running.obstacle}"
 
     def _hopeless(self) -> Exit | None:
         troubles = [running.trouble for running in self._running.values()]
@@ -81,8 +98,9 @@ class ScuService:
         for name, route in wanted.items():
             if name not in self._running:
                 # It waits for the root's lock until the route it replaces has let go.
-                self._running[name] = RunningRoute(self._fs, route, self._secrets)
-                self._running[name].start()
+                running = RunningRoute(self._fs, route, self._secrets)
+                running.start()
+                self._running[name] = running
 
     def _let_go_of_drained(self) -> None:
         for running in [running for running in self._draining if not running.waiting]:
