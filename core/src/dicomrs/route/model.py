@@ -5,7 +5,7 @@ works. Sections are frozen and compare by value, so that a service sees which of
 The text under a field is its reference: docs/clinicroute.md repeats it, error messages quote it.
 """
 
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -30,6 +30,10 @@ Label = Annotated[str, AfterValidator(types.label)]
 Port = Annotated[StrictInt, Field(ge=1, le=65535)]
 Network = Annotated[str, AfterValidator(types.network)]
 Count = Annotated[StrictInt, Field(ge=1, le=1000)]
+Item = TypeVar("Item")
+Many = Annotated[tuple[Item, ...], Field(max_length=256)]
+"""A list: bounded, so that an API server can tell beforehand what checking it costs."""
+Few = Annotated[tuple[Item, ...], Field(max_length=32)]
 Span = Annotated[types.Duration, PlainValidator(types.Duration.of), PlainSerializer(str)]
 
 # What an API server adds to an object; `kubectl get -o yaml` shows it, and it is nobody's wish.
@@ -85,9 +89,9 @@ leave them out."""
 class Allow(_Section):
     """Who may open an association. An empty list lets everybody in."""
 
-    calling_ae_titles: tuple[AeTitle, ...] = ()
+    calling_ae_titles: Many[AeTitle] = ()
     """AE titles that scanners may call themselves. Without any, all may send."""
-    networks: tuple[Network, ...] = ()
+    networks: Many[Network] = ()
     """Networks that scanners may come from, such as `10.20.30.0/24`. Without any, all may send."""
 
 
@@ -98,11 +102,11 @@ class Limits(_Section):
     """Associations open at once, 1 to 1000; more are rejected for the moment."""
     associations_per_peer: Count = 50
     """Associations open at once from one address, 1 to 1000."""
-    artim: Annotated[Span, AfterValidator(types.between(types.Duration, "duration", "1s", "10m"))] = types.Duration.of(
+    artim: Annotated[Span, AfterValidator(types.Between(types.Duration, "duration", "1s", "10m"))] = types.Duration.of(
         "30s"
     )
     """How long a connection may take to say who it is (the ARTIM timer of PS3.8 9.1.4)."""
-    idle: Annotated[Span, AfterValidator(types.between(types.Duration, "duration", "1s", "1d"))] = types.Duration.of(
+    idle: Annotated[Span, AfterValidator(types.Between(types.Duration, "duration", "1s", "1d"))] = types.Duration.of(
         "10m"
     )
     """How long an association may be silent between two messages."""
@@ -110,14 +114,14 @@ class Limits(_Section):
         types.Size,
         PlainValidator(types.Size.of),
         PlainSerializer(str),
-        AfterValidator(types.between(types.Size, "size", "4Ki", "1Mi")),
+        AfterValidator(types.Between(types.Size, "size", "4Ki", "1Mi")),
     ] = types.Size.of("128Ki")
     """The longest P-DATA-TF that senders may use, `4Ki` to `1Mi`."""
     largest_object: Annotated[
         types.Size,
         PlainValidator(types.Size.of),
         PlainSerializer(str),
-        AfterValidator(types.between(types.Size, "size", "1Mi", "1Ti")),
+        AfterValidator(types.Between(types.Size, "size", "1Mi", "1Ti")),
     ] = types.Size.of("16Gi")
     """The largest dataset, `1Mi` to `1Ti`; a larger one is refused."""
 
@@ -156,7 +160,7 @@ class Receiver(_Section):
     """The AE title of the receiver, at most 16 characters."""
     suspend: StrictBool = False
     """Receive nothing for now: associations are rejected as transient, and scanners try again later."""
-    transfer_syntaxes: tuple[Uid, ...] = ("1.2.840.10008.1.2.1", "1.2.840.10008.1.2")
+    transfer_syntaxes: Many[Uid] = ("1.2.840.10008.1.2.1", "1.2.840.10008.1.2")
     """Transfer syntaxes to prefer, best first, where one presentation context offers several. \
 All others are accepted too, in the order the scanner offers them."""
     allow: Allow = Allow()
@@ -167,7 +171,7 @@ All others are accepted too, in the order the scanner offers them."""
     """What one peer, and all of them, may take of the receiver."""
     tls: ReceiverTls | None = None
     """TLS on the receiver's port: then it speaks nothing else."""
-    peers: tuple[Peer, ...] = ()
+    peers: Many[Peer] = ()
     """Where scanners listen for storage commitment reports that come too late for their own association."""
 
     @model_validator(mode="after")
@@ -182,7 +186,7 @@ All others are accepted too, in the order the scanner offers them."""
 class Storage(_Section):
     """Where objects wait on disk, and for how long their study's record stays."""
 
-    root: Annotated[str, AfterValidator(types.folder)] = ""
+    root: Annotated[str, Field(max_length=1024), AfterValidator(types.folder)] = ""
     """The route's own folder, an absolute path that is no part of another route's. \
 Without it `/home/dicom/` and the route's name."""
     reserve: Annotated[types.Reserve, PlainValidator(types.Reserve.of), PlainSerializer(str)] = types.Reserve.of("12%")
@@ -206,15 +210,15 @@ class Park(_Section):
 class Rule(_Section):
     """Objects to send: every list that is given must hold the object's value."""
 
-    modalities: tuple[Annotated[str, AfterValidator(types.modality)], ...] = ()
+    modalities: Many[Annotated[str, AfterValidator(types.modality)]] = ()
     """Modality (0008,0060), such as `CT`."""
-    calling_ae_titles: tuple[AeTitle, ...] = ()
+    calling_ae_titles: Many[AeTitle] = ()
     """The AE title that the scanner called itself."""
-    called_ae_titles: tuple[AeTitle, ...] = ()
+    called_ae_titles: Many[AeTitle] = ()
     """The AE title that the scanner called."""
-    stations: tuple[Annotated[str, AfterValidator(types.station)], ...] = ()
+    stations: Many[Annotated[str, Field(max_length=64), AfterValidator(types.station)]] = ()
     """Station Name (0008,1010)."""
-    sop_classes: tuple[Uid, ...] = ()
+    sop_classes: Many[Uid] = ()
     """SOP Class UIDs."""
 
     @model_validator(mode="after")
@@ -251,7 +255,7 @@ class Commitment(_Section):
     mode: Literal["Required", "WhenOffered"] = "Required"
     """`Required`: nothing leaves the disk before the target has committed to it. \
 `WhenOffered`: the same, unless the target does not offer storage commitment."""
-    timeout: Annotated[Span, AfterValidator(types.between(types.Duration, "duration", "5s", "7d"))] = types.Duration.of(
+    timeout: Annotated[Span, AfterValidator(types.Between(types.Duration, "duration", "5s", "7d"))] = types.Duration.of(
         "15m"
     )
     """How long to wait for a report before the target is asked again."""
@@ -280,7 +284,7 @@ class Destination(_Section):
     """TLS to the target."""
     commitment: Commitment | None = None
     """Storage commitment, after which alone an object counts as delivered. Without it none is asked for."""
-    match: tuple[Rule, ...] = ()
+    match: Few[Rule] = ()
     """Rules, any of which suffices. Without rules every object is sent."""
 
 
@@ -293,7 +297,7 @@ class Spec(_Section):
     """Where images come in: a storage SCP."""
     storage: Storage = Storage()
     """Where objects wait on disk."""
-    destinations: tuple[Destination, ...] = ()
+    destinations: Few[Destination] = ()
     """Where images go. With none, objects are kept and shown as "no destination"."""
 
     @field_validator("destinations", mode="after")

@@ -20,6 +20,8 @@ _SENTENCES: Final = {
     "int_type": "{found} should be a whole number, without quotes",
     "bool_type": "{found} should be true or false, without quotes",
     "string_type": '{found} is not text to YAML; put it in quotes: "{found}"',
+    "string_too_long": "{found} is too long; write at most {max_length} characters",
+    "too_long": "has {actual_length} entries; write at most {max_length}",
     "tuple_type": 'should be a list: lines that begin with "- "',
     "model_type": "should have fields below it",
     "dict_type": "should have fields below it",

@@ -6,11 +6,11 @@ Every check raises ValueError with a sentence that says what is wrong and what w
 import math
 import posixpath
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
-from typing import Final, Self, TypeVar
+from typing import Final, Generic, Self, TypeVar
 
 FieldPath = tuple[str | int, ...]
 """Where a field stands in a manifest: `("spec", "destinations", 0, "port")`."""
@@ -22,6 +22,7 @@ _MODALITY: Final = re.compile(r"[A-Z0-9_][A-Z0-9_ ]{0,15}")
 _DURATION: Final = re.compile(r"(?:([0-9]{1,9})d)?(?:([0-9]{1,9})h)?(?:([0-9]{1,9})m)?(?:([0-9]{1,9})s)?")
 _PERCENT: Final = re.compile(r"([0-9]{1,2}(?:\.[0-9]{1,6})?)%")
 _QUANTITY: Final = re.compile(r"([0-9]{1,19}(?:\.[0-9]{1,9})?)([KMGTPE]i|[kMGTPE]|[eE][0-9]{1,2})?")
+_CIDR: Final = re.compile(r"[0-9A-Fa-f:.]+(/(0|[1-9][0-9]{0,2}))?")
 
 _SECONDS: Final = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 _BYTES: Final = {f"{letter}i": 1024**power for power, letter in enumerate("KMGTPE", start=1)} | {
@@ -119,9 +120,15 @@ def plain_ip(value: str) -> IPv4Address | IPv6Address | None:
 
 
 def network(value: str) -> str:
-    """Return a network in CIDR notation, or a single address as one of its own."""
+    """Return a network in CIDR notation, or a single address as one of its own.
+
+    IPv4 wrapped in IPv6 is refused: peers are looked up as what they are, and would never be found in it.
+    """
     try:
-        return str(ip_network(value))
+        found = ip_network(value)
+        if not _CIDR.fullmatch(value) or getattr(found.network_address, "ipv4_mapped", None):
+            raise ValueError(value)
+        return str(found)
     except ValueError:
         raise ValueError(
             f'{shown(value)} is not a network; write one such as "10.20.30.0/24", without bits to the right of its '
@@ -265,15 +272,20 @@ class Size:
 _Measure = TypeVar("_Measure", Duration, Size)
 
 
-def between(kind: type[_Measure], what: str, least: str, most: str) -> Callable[[_Measure], _Measure]:
-    """Return the check that a measure lies between two, both included; what: its name in the sentence."""
+@dataclass(frozen=True, slots=True)
+class Between(Generic[_Measure]):
+    """The check that a measure lies between two, both included; what: its name in the sentence."""
 
-    def check(value: _Measure) -> _Measure:
-        if not kind.of(least) <= value <= kind.of(most):
-            raise ValueError(f'"{value}" is out of range; write a {what} from "{least}" to "{most}"')
+    kind: type[_Measure]
+    what: str
+    least: str
+    most: str
+
+    def __call__(self, value: _Measure) -> _Measure:
+        """Return `value`, or raise ValueError with the sentence."""
+        if not self.kind.of(self.least) <= value <= self.kind.of(self.most):
+            raise ValueError(f'"{value}" is out of range; write a {self.what} from "{self.least}" to "{self.most}"')
         return value
-
-    return check
 
 
 def _plain_text(value: object) -> str:
