@@ -4,7 +4,7 @@ BIN := .venv/bin
 SOURCES := core wire services operator cli tests tools bench
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo faults campaign test check lint types imports format bench images clean
+.PHONY: help setup demo faults campaign test check lint types imports format generate bench images clean
 
 ##@ Use
 help: ## this list
@@ -41,6 +41,9 @@ imports: .venv/.done ## arrows between packages point one way
 format: .venv/.done ## put the code into its format
 	$(BIN)/ruff check --fix --select I $(SOURCES)
 	$(BIN)/ruff format $(SOURCES)
+
+generate: .venv/.done ## write what is made from the route model: the definition of ClinicRoute
+	$(BIN)/python -m dicomrs_operator.crd charts/dicomrs-crds/templates/clinicroutes.yaml
 
 bench: .venv/.done ## speed beside DCMTK, Orthanc and the machine's limit, in turn (needs both; half an hour)
 	PYTHONPATH=.:tests $(BIN)/python -m bench $(OPTIONS)

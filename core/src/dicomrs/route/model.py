@@ -31,8 +31,8 @@ Port = Annotated[StrictInt, Field(ge=1, le=65535)]
 Network = Annotated[str, AfterValidator(types.network)]
 Count = Annotated[StrictInt, Field(ge=1, le=1000)]
 Item = TypeVar("Item")
+# Lists are bounded, so that an API server can tell beforehand what checking a route may cost.
 Many = Annotated[tuple[Item, ...], Field(max_length=256)]
-"""A list: bounded, so that an API server can tell beforehand what checking it costs."""
 Few = Annotated[tuple[Item, ...], Field(max_length=32)]
 Span = Annotated[types.Duration, PlainValidator(types.Duration.of), PlainSerializer(str)]
 
@@ -210,15 +210,15 @@ class Park(_Section):
 class Rule(_Section):
     """Objects to send: every list that is given must hold the object's value."""
 
-    modalities: Many[Annotated[str, AfterValidator(types.modality)]] = ()
+    modalities: Few[Annotated[str, AfterValidator(types.modality)]] = ()
     """Modality (0008,0060), such as `CT`."""
-    calling_ae_titles: Many[AeTitle] = ()
+    calling_ae_titles: Few[AeTitle] = ()
     """The AE title that the scanner called itself."""
-    called_ae_titles: Many[AeTitle] = ()
+    called_ae_titles: Few[AeTitle] = ()
     """The AE title that the scanner called."""
-    stations: Many[Annotated[str, Field(max_length=64), AfterValidator(types.station)]] = ()
+    stations: Few[Annotated[str, Field(max_length=64), AfterValidator(types.station)]] = ()
     """Station Name (0008,1010)."""
-    sop_classes: Many[Uid] = ()
+    sop_classes: Few[Uid] = ()
     """SOP Class UIDs."""
 
     @model_validator(mode="after")
