@@ -4,7 +4,7 @@ import pytest
 
 from dicomrs.exits import Exit
 from dicomrs.route import Receiver
-from dicomrs_cli.commands.echo import receiver_host
+from dicomrs_scp.check import receiver_host
 from support.peers import Storescp
 from support.processes import free_port
 from support.router import destination, route
