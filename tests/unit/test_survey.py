@@ -228,6 +228,13 @@ def test_a_heartbeat_that_makes_no_sense_is_no_sign_of_life(beat, spool):
     assert not any(service.alive for service in look(spool, destination("one", 1), now=NOW).services)
 
 
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), -float("inf"), 10**400])
+def test_a_heartbeat_with_numbers_that_are_none_is_read_all_the_same(number, spool):
+    spool.heartbeat("scu", NOW.isoformat(), destinations={"one": {"retry_in": number, "refused": number}})
+    (to,) = look(spool, destination("one", 1), now=NOW).destinations
+    assert (to.retry_in, to.refused) == (0.0, 0)
+
+
 def test_looking_changes_nothing(spool):
     kept, refused, _ = spool.receive(*series(3))
     spool.receive(instance(image(without=("PixelData",))))

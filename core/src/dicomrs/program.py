@@ -1,4 +1,4 @@
-"""What the programs of scp and scu have in common: arguments, logging, manifests and their reload, stopping."""
+"""What the programs of the services have in common: arguments, logging, manifests and their reload, stopping."""
 
 import argparse
 import re
@@ -52,19 +52,11 @@ def run_service(name: str, description: str, serve: Serve, arguments: Sequence[s
     name: of the service in logs and of its package; serve: works until the event is set.
     """
     parser = argparse.ArgumentParser(prog=f"python -m dicomrs_{name}", description=description)
-    parser.add_argument("manifests", nargs="+", metavar="MANIFEST", help="a ClinicRoute file, or a folder of them")
-    parser.add_argument(
-        "--watch-stdin", action="store_true", help="stop at the end of standard input too: when the parent has died"
-    )
+    add_manifests(parser)
     parser.add_argument(
         "--secrets",
         metavar="FOLDER",
         help="where the secrets are that routes name; without it in secrets/ beside each manifest",
-    )
-    parser.add_argument(
-        "--await-manifests",
-        action="store_true",
-        help="run on while there are no good manifests yet, and whatever is wrong with routes (on a cluster)",
     )
     parser.add_argument(
         "--health",
@@ -75,29 +67,58 @@ def run_service(name: str, description: str, serve: Serve, arguments: Sequence[s
     options = parser.parse_args(arguments)
     health = _health_place(parser, options.health, options.health_name)
     log.configure(name)
-    try:
-        manifests = Manifests(options.manifests, awaited=options.await_manifests)
-    except ManifestError as error:
-        _tell("manifest refused", error)
+    manifests = open_manifests(options)
+    if manifests is None:
         return Exit.MANIFEST
-    if manifests.missing:
-        logger.info("waiting for manifests", manifests=options.manifests)
-    elif manifests.error is not None:
-        _tell("manifest refused, waiting for a good one", manifests.error)
     _take_all_descriptors()
     secrets = Secrets.beside(options.manifests, options.secrets)
     return serve(Setting(OsFileSystem(), manifests, secrets, stop_event(watch_stdin=options.watch_stdin), health))
 
 
+def add_manifests(parser: argparse.ArgumentParser) -> None:
+    """What every program is told: the manifests, and how it is run."""
+    parser.add_argument("manifests", nargs="+", metavar="MANIFEST", help="a ClinicRoute file, or a folder of them")
+    parser.add_argument(
+        "--watch-stdin", action="store_true", help="stop at the end of standard input too: when the parent has died"
+    )
+    parser.add_argument(
+        "--await-manifests",
+        action="store_true",
+        help="run on while there are no good manifests yet, and whatever is wrong with routes (on a cluster)",
+    )
+
+
+def open_manifests(options: argparse.Namespace) -> Manifests | None:
+    """The manifests that the arguments name; None if they have problems, which the log tells."""
+    try:
+        manifests = Manifests(options.manifests, awaited=options.await_manifests)
+    except ManifestError as error:
+        _tell("manifest refused", error)
+        return None
+    if manifests.missing:
+        logger.info("waiting for manifests", manifests=options.manifests)
+    elif manifests.error is not None:
+        _tell("manifest refused, waiting for a good one", manifests.error)
+    return manifests
+
+
 def _health_place(parser: argparse.ArgumentParser, place: str | None, name: str) -> HealthPlace | None:
     if place is None:
         return None
-    host, _, port = place.rpartition(":")
-    if not host or not port.isdecimal() or not 1 <= int(port) <= 65535:
+    found = host_and_port(place)
+    if found is None:
         parser.error("--health is an address and a port, such as 127.0.0.1:20104")
     if not _HEALTH_NAME.fullmatch(name):
         parser.error("--health needs --health-name: letters, digits, dots, hyphens and slashes")
-    return HealthPlace(host.strip("[]"), int(port), name)
+    return HealthPlace(*found, name)
+
+
+def host_and_port(text: str) -> tuple[str, int] | None:
+    """What HOST:PORT names, an IPv6 address being in brackets; None if it names nothing."""
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal() or not 1 <= int(port) <= 65535:
+        return None
+    return host.strip("[]"), int(port)
 
 
 def _take_all_descriptors() -> None:

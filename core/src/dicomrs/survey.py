@@ -24,6 +24,7 @@ from dicomrs.spool.record import NotOursError
 ALIVE: Final = timedelta(seconds=10)
 """A service whose last heartbeat is older than this is not running, or hangs."""
 SERVICES: Final = ("scp", "scu")
+_LARGEST: Final = 2**53
 
 
 class StudyState(StrEnum):
@@ -435,4 +436,5 @@ def _text(fields: Mapping[str, Any], name: str) -> str:
 
 def _number(fields: Mapping[str, Any], name: str) -> float:
     value = fields.get(name)
-    return float(value) if isinstance(value, int | float) else 0.0
+    # Python reads NaN, infinity and numbers of a thousand digits from JSON.
+    return float(value) if isinstance(value, int | float) and abs(value) < _LARGEST else 0.0
