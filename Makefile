@@ -58,6 +58,7 @@ clean: ## remove what make made
 	python3 tools/bootstrap_uv.py $@
 
 .venv/.done: uv.lock pyproject.toml core/pyproject.toml wire/pyproject.toml services/scp/pyproject.toml \
-             services/scu/pyproject.toml operator/pyproject.toml cli/pyproject.toml $(filter .make/uv,$(UV))
+             services/scu/pyproject.toml services/dashboard/pyproject.toml operator/pyproject.toml cli/pyproject.toml \
+             $(filter .make/uv,$(UV))
 	$(UV) sync --system-certs --locked --all-packages # hospitals inspect TLS with certificates of their own
 	@touch $@

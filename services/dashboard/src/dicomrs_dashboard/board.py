@@ -1,0 +1,55 @@
+"""What there is to show: the routes of the manifests as they are now, and how each of them stands."""
+
+import asyncio
+import threading
+from datetime import datetime
+from functools import partial
+
+from dicomrs import VERSION
+from dicomrs.log import get_logger
+from dicomrs.program import POLL_SECONDS, changed_routes
+from dicomrs.route import Manifests
+from dicomrs.spool.fs import FileSystem
+from dicomrs.status_api import StatusReport
+from dicomrs_dashboard.looking import PATIENCE_SECONDS, Lookout, look
+from dicomrs_dashboard.status import RouteView
+
+logger = get_logger()
+
+
+class Board:
+    """Asked by the pages; it keeps nothing that the disk and the manifests do not say."""
+
+    def __init__(self, fs: FileSystem, manifests: Manifests, patience: float = PATIENCE_SECONDS) -> None:
+        self._look = partial(look, fs)
+        self._manifests = manifests
+        self._patience = patience
+        self._lookouts: dict[str, Lookout] = {}
+
+    @property
+    def refused(self) -> str:
+        """Why the newest manifests are not shown, "" if they are."""
+        return self._manifests.refused
+
+    def follow_manifests(self, stop: threading.Event) -> None:
+        """Load them whenever they change, until stop is set. To be called in a thread of its own."""
+        while not stop.wait(POLL_SECONDS):
+            try:
+                changed_routes(self._manifests)
+            except Exception:
+                logger.exception("looking for changed manifests failed, it is tried again")
+
+    async def views(self) -> list[RouteView]:
+        """How each route stands."""
+        routes = self._manifests.routes
+        roots = [route.spec.storage.root for route in routes]
+        self._lookouts = {root: self._lookouts.get(root) or Lookout(self._look, self._patience) for root in roots}
+        return await asyncio.gather(
+            *(self._lookouts[root].view(route) for root, route in zip(roots, routes, strict=True))
+        )
+
+    async def report(self) -> StatusReport:
+        """The same, for programs."""
+        routes = tuple(view.status for view in await self.views())
+        at = datetime.now().astimezone().isoformat(timespec="seconds")
+        return StatusReport(version=VERSION, at=at, refused=self.refused, routes=routes)

@@ -1,0 +1,104 @@
+"""Looking at roots: each by a thread of its own, so that a volume that hangs keeps nothing else from being answered."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Final
+
+from dicomrs.disk import look_at_disk
+from dicomrs.route import ClinicRoute
+from dicomrs.spool.fs import FileSystem
+from dicomrs.survey import survey
+from dicomrs_dashboard.status import RouteView, seen, unseen
+
+PATIENCE_SECONDS: Final = 10.0
+"""A look may take so long, or three times as long as the last one did, before the root counts as one that hangs."""
+_FRESH_SECONDS: Final = 1.0
+_LEISURE: Final = 5  # times as long as looking has taken, what was seen is good for
+
+Look = Callable[[ClinicRoute], RouteView]
+
+
+def look(fs: FileSystem, route: ClinicRoute) -> RouteView:
+    """Look at a route's root, without writing; a root that cannot be read is said to be so."""
+    root = route.spec.storage.root
+    began = time.monotonic()
+    try:
+        disk = look_at_disk(fs, root, route.spec.storage.reserve)
+        found = survey(fs, root, route)
+    except FileNotFoundError:
+        return unseen(route, f"{root}: there is no such folder; scp and scu make it when they take the route over")
+    except OSError as error:
+        return unseen(route, f"{root} cannot be read: {error.strerror}; check its volume")
+    return seen(route, found, disk, time.monotonic() - began)
+
+
+@dataclass(slots=True)
+class _Look:
+    """One look, going on or done; began, ended: of time.monotonic()."""
+
+    route: ClinicRoute
+    began: float
+    ended: float = 0.0
+    view: Future[RouteView] = field(default_factory=Future)
+
+    @property
+    def seconds(self) -> float:
+        return self.ended - self.began
+
+    def serves(self, route: ClinicRoute, now: float) -> bool:
+        """Whether it is going on, or tells of this route as it is now."""
+        if not self.view.done():
+            return True
+        fresh = now - self.ended <= max(_FRESH_SECONDS, _LEISURE * self.seconds)
+        return fresh and self.route == route and self.view.exception() is None
+
+
+class Lookout:
+    """Of one root: looks when asked, unless what was last seen is still good; never twice at once."""
+
+    def __init__(self, look: Look, patience: float = PATIENCE_SECONDS) -> None:
+        self._look = look
+        self._patience = patience
+        self._mutex = threading.Lock()
+        self._last: _Look | None = None
+        self._took = 0.0
+
+    async def view(self, route: ClinicRoute) -> RouteView:
+        """How the route stands. It never waits longer than its patience for a volume that hangs."""
+        while True:
+            now = time.monotonic()
+            look = self._current(route, now)
+            left = look.began + max(self._patience, 3 * self._took) - now
+            if left > 0 and not look.view.done():
+                await asyncio.wait([asyncio.wrap_future(look.view)], timeout=left)
+            if not look.view.done():
+                return unseen(route, _hangs(route.spec.storage.root, time.monotonic() - look.began))
+            if look.route == route:
+                return look.view.result()
+
+    def _current(self, route: ClinicRoute, now: float) -> _Look:
+        with self._mutex:
+            if self._last is None or not self._last.serves(route, now):
+                self._last = _Look(route, now)
+                threading.Thread(target=self._run, args=(self._last,), name="look", daemon=True).start()
+            return self._last
+
+    def _run(self, look: _Look) -> None:
+        look.view.set_running_or_notify_cancel()  # a request that goes away takes nothing from the others
+        try:
+            view = self._look(look.route)
+        except BaseException as error:  # noqa: BLE001  # it is the asker's, who must not wait for ever
+            look.ended = time.monotonic()
+            look.view.set_exception(error)
+            return
+        look.ended = time.monotonic()
+        self._took = look.seconds
+        look.view.set_result(view)
+
+
+def _hangs(root: str, seconds: float) -> str:
+    return f"{root} has not been read for {seconds:.0f} s: its volume hangs or is very slow; check it"
