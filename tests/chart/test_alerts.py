@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from dicomrs_dashboard.metrics import BUILD, METRICS, READABLE, REFUSED
 from support.chart import ALL, CHART, SAID, kinds, merged, render
 
 pytestmark = pytest.mark.peer("helm")
@@ -38,6 +39,13 @@ def test_alerts_look_at_this_release_only():
         selectors = re.findall(r"\{(.*?)\}", rule["expr"])
         assert selectors, rule["alert"]
         assert set(selectors) <= set(here), rule["alert"]
+
+
+def test_only_metrics_that_the_dashboard_has_are_asked_for():
+    known = {BUILD[0], REFUSED[0], READABLE[0]} | {metric.name for metric in METRICS}
+    grafana = (CHART / "files" / "grafana-dashboard.json").read_text(encoding="utf-8")
+    for text in [rule["expr"] for rule in rules(ALL)] + [grafana]:
+        assert set(re.findall(r"dicomrs_\w+", text)) <= known
 
 
 def test_silence_of_scanners_is_an_alert_only_where_somebody_said_how_long():
