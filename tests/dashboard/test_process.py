@@ -158,6 +158,16 @@ def test_told_to_end_while_a_volume_hangs_it_ends(tmp_path, run_dashboard):
     assert time.monotonic() - began < 30
 
 
+def test_what_the_server_itself_says_is_a_line_like_any_other(tmp_path, run_dashboard):
+    dashboard = run_dashboard(tmp_path / "routes.yaml")
+    with socket.create_connection((LOOPBACK, dashboard.port), timeout=30) as sock:
+        sock.sendall(b"\x16\x03\x01\x02\x00 no HTTP\r\n\r\n")
+        assert sock.recv(100).startswith(b"HTTP/1.1 400 ")
+    (line,) = eventually(lambda: [one for one in dashboard.lines() if one["level"] == "warning"], "it is logged")
+    assert (line["service"], line["event"]) == ("dashboard", "Invalid HTTP request received.")
+    assert dashboard.get("/healthz").text == "ok\n"
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
 def test_it_listens_on_an_address_of_either_kind_or_a_name(host):
     with listening_socket(host, 0) as sock, socket.create_connection(sock.getsockname()[:2], timeout=5):
