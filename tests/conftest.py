@@ -1,5 +1,6 @@
 """What all tests share: peers that may be missing, a router that is always ended, and its logs when a test fails."""
 
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -26,6 +27,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # started in the background; our children would inherit it
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     config.stash[_MISSING] = {}
     config.stash[_ROUTERS] = []
     config.stash[_PROOF] = campaign.Proof()

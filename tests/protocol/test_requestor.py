@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import select
 import shutil
 import socket
 import statistics
@@ -38,6 +37,7 @@ from dicomrs_wire.negotiation import accept
 from dicomrs_wire.pdu import PduType
 from dicomrs_wire.requestor import Requestor, StoreReply, Timeouts
 from dicomrs_wire.stream import PduReader
+from support.polling import eventually
 
 CT_IMAGE, MR_IMAGE = "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.4"
 IMPLICIT, EXPLICIT = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1"
@@ -545,7 +545,7 @@ def test_an_association_that_ended_while_idle_is_noticed_before_sending(store: C
         association = connect(port)
         association.echo()
         assert ended.wait(5)
-        assert select.select([association._sock], [], [], 5)[0], "the A-ABORT has arrived"
+        eventually(lambda: association._reader.peek() == PduType.ABORT, "the A-ABORT has arrived")
         with pytest.raises(Aborted):
             store(association, b"data")
 
