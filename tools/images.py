@@ -16,7 +16,7 @@ from pathlib import Path
 
 TOP = Path(__file__).resolve().parent.parent
 CONTAINERFILE = TOP / "Containerfile"
-LIMITS = {"scp": 100, "scu": 100}  # megabytes that each may add to the base
+LIMITS = {"scp": 100, "scu": 100, "dashboard": 100, "operator": 200}
 PARTS = "/opt/dicomrs/sbom.cdx.json"
 
 
