@@ -1,10 +1,11 @@
 # All that a developer, CI and a curious stranger need. `make help` tells.
 UV ?= .make/uv
+SCENARIO ?= tests/e2e
 BIN := .venv/bin
 SOURCES := core wire services operator cli tests tools bench
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo faults campaign test check lint types imports format generate bench images clean
+.PHONY: help setup demo faults campaign test check lint types imports format generate bench e2e images clean
 
 ##@ Use
 help: ## this list
@@ -47,6 +48,9 @@ generate: .venv/.done ## write what is made from the route model: the definition
 
 bench: .venv/.done ## speed beside DCMTK, Orthanc and the machine's limit, in turn (needs both; half an hour)
 	PYTHONPATH=.:tests $(BIN)/python -m bench $(OPTIONS)
+
+e2e: .venv/.done ## the whole on a kind cluster with a clinic's networks (needs kind, kubectl, helm, docker or podman; 20 minutes)
+	$(BIN)/pytest --timeout=900 --timeout-method=signal $(OPTIONS) $(SCENARIO)
 
 images: ## the container images, in docker or podman, and what each consists of (dist/); docs/images.md
 	python3 tools/images.py $(OPTIONS)

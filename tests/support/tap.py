@@ -1,10 +1,13 @@
 """A target that keeps every dataset's bytes as they came in, and answers what a test wants: pynetdicom's, not ours."""
 
+import json
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import Enum
+from hashlib import sha256
 from typing import Any
 
 from pydicom.dataset import Dataset
@@ -41,9 +44,10 @@ def take_all(_: Received) -> Answer:
 class Tap:
     """Accepts every SOP class in whatever transfer syntax is proposed."""
 
-    def __init__(self, port: int | None = None, max_pdu: int = 1 << 17) -> None:
+    def __init__(self, port: int | None = None, max_pdu: int = 1 << 17, address: str = LOOPBACK) -> None:
         """max_pdu: bytes, 0 is no limit."""
         self.port = port or free_port()
+        self.address = address
         self.max_pdu = max_pdu
         self.answer: Callable[[Received], Answer] = take_all
         self.refuses_associations = False
@@ -73,7 +77,7 @@ class Tap:
             (evt.EVT_ACCEPTED, self._on_accepted),
             *self._more_handlers(),
         ]
-        self._server = ae.start_server((LOOPBACK, self.port), block=False, evt_handlers=handlers)
+        self._server = ae.start_server((self.address, self.port), block=False, evt_handlers=handlers)
 
     def _also_accept(self, ae: AE) -> None:
         """Of other services, for what is derived from this."""
@@ -185,3 +189,23 @@ def comment(status: int, text: str) -> Dataset:
     answer = Dataset()
     answer.Status, answer.ErrorComment = status, text
     return answer
+
+
+def main(port: int) -> None:
+    """As a program: a line of JSON for each object that was taken, until it is ended."""
+
+    def tell(received: Received) -> Answer:
+        digest = sha256(received.dataset).hexdigest()
+        print(json.dumps([received.sop_class, received.uid, received.transfer_syntax, digest]), flush=True)
+        return 0x0000
+
+    _config.UNRESTRICTED_STORAGE_SERVICE = True
+    tap = Tap(port, address="0.0.0.0")
+    tap.answer = tell
+    tap.start()
+    print("listens", flush=True)
+    threading.Event().wait()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

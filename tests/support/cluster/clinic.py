@@ -1,0 +1,152 @@
+"""One clinic on the cluster: its namespace, its release of the chart, its routes."""
+
+import json
+from contextlib import suppress
+from datetime import datetime
+from typing import Any
+
+from support.cluster.kind import TOP, Cluster
+from support.cluster.network import HTR_ADDRESS
+from support.cluster.programs import CallError
+from support.polling import eventually
+from support.router import route
+from tools.images import image_tag
+
+CHART, CRDS = TOP / "charts/dicomrs", TOP / "charts/dicomrs-crds"
+# kind's own class deletes its volumes; what the chart demands to hear about that is said here.
+VALUES = {"image.registry": "localhost", "image.tag": image_tag(), "spool.size": "1Gi", "spool.acceptDeletion": "true"}
+
+
+class Clinic:
+    """A namespace with one release. Nothing is there until install()."""
+
+    def __init__(self, cluster: Cluster, namespace: str, address: str = HTR_ADDRESS, release: str = "dicomrs") -> None:
+        """address: of the scanners' network, that this clinic receives on."""
+        self.cluster = cluster
+        self.namespace = namespace
+        self.address = address
+        self.release = release
+        self.fullname = release if "dicomrs" in release else f"{release}-dicomrs"
+
+    def label_node(self) -> None:
+        """Say that the node holds this clinic's address, as a cluster's admin does."""
+        label = f"htr.dicomrs.io/{self.address}={self.namespace}"
+        self.kubectl("label", "node", self.cluster.node, label, "--overwrite")
+
+    def install(self, *options: str, **values: str) -> str:
+        """As a clinic's IT person does; options: of helm; values: with __ for each dot, as in htr__address."""
+        return self._helm("install", "--create-namespace", *options, **values)
+
+    def upgrade(self, *options: str, **values: str) -> str:
+        """The same release with other values (those of install() are reset) or from a changed chart."""
+        return self._helm("upgrade", *options, **values)
+
+    def _helm(self, *words: str, **values: str) -> str:
+        wanted = {"htr.address": self.address, **VALUES}
+        wanted |= {name.replace("__", "."): value for name, value in values.items()}
+        settings = [f"--set={name}={value}" for name, value in wanted.items()]
+        return self.cluster.helm(words[0], self.release, CHART, "-n", self.namespace, *words[1:], *settings)
+
+    def begin(self, *routes: Any) -> None:
+        """Install on a node that has the label, apply routes, and wait until they are Ready."""
+        self.label_node()
+        self.install("--wait")
+        self.apply(*routes)
+        for one in routes:
+            self.wait_condition("Ready", "True", one["metadata"]["name"])
+
+    def wait_ready(self, within: float = 180) -> None:
+        """Until every Deployment of the release has its pod."""
+        for component in ("scp", "scu", "dashboard", "operator"):
+            self.wait_rolled_out(component, within)
+
+    def wait_rolled_out(self, component: str, within: float = 180) -> None:
+        """Until this Deployment's pod is ready, and no older one is left."""
+        name = f"deployment/{self.fullname}-{component}"
+        self.kubectl("rollout", "status", name, f"--timeout={within:g}s", within=within + 30)
+
+    def kubectl(self, *words: object, given: str | None = None, within: float = 120) -> str:
+        """In this namespace."""
+        return self.cluster.kubectl("-n", self.namespace, *words, given=given, within=within)
+
+    def get(self, *words: object) -> Any:
+        """In this namespace: the object or the list that `kubectl get` finds."""
+        return self.cluster.get("-n", self.namespace, *words)
+
+    def exec(self, component: str, *command: object) -> str:
+        """Run a program in the pod of scp, scu, dashboard or operator."""
+        return self.kubectl("exec", f"deployment/{self.fullname}-{component}", "--", *command)
+
+    def log(self, component: str) -> str:
+        """All that the running pod of a component has logged."""
+        return self.kubectl("logs", f"deployment/{self.fullname}-{component}", "--tail=-1")
+
+    def log_since(self, start: datetime, *components: str) -> list[str]:
+        """What they have logged since then, in order of time, each line with its seconds since then."""
+        lines = []
+        for component in components:
+            name, since = f"deployment/{self.fullname}-{component}", start.isoformat(timespec="seconds")
+            for line in self.kubectl("logs", name, "--timestamps", f"--since-time={since}").splitlines():
+                time, _, text = line.partition(" ")
+                # Python knows microseconds, Kubernetes tells nanoseconds.
+                elapsed = (datetime.fromisoformat(f"{time[:26].rstrip('Z')}+00:00") - start).total_seconds()
+                lines.append((elapsed, component, text))
+        return [f"{elapsed:+.3f} s {component}: {text}" for elapsed, component, text in sorted(lines) if elapsed >= 0]
+
+    def route(self, *destinations: dict[str, Any], name: str = "hospital-a", port: int = 104, **spec: Any) -> Any:
+        """A ClinicRoute that receives on this clinic's address; spec: more of it (`receiver`, `storage`, `suspend`)."""
+        receiver = {"bindAddress": self.address, "port": port, **spec.pop("receiver", {})}
+        return route(f"/home/dicom/{name}", *destinations, name=name, receiver=receiver, **spec)
+
+    def apply(self, *routes: Any) -> str:
+        """As `kubectl apply -f`."""
+        return self.cluster.apply(self.namespace, *routes)
+
+    def condition(self, kind: str, name: str = "hospital-a") -> tuple[str, str, str]:
+        """Status, reason and message of a condition of a route; all empty if it has none of that kind yet.
+
+        A condition of an older generation of the route counts as none.
+        """
+        found = self.get("clinicroute", name)
+        generation = found["metadata"]["generation"]
+        for condition in found.get("status", {}).get("conditions", []):
+            if condition["type"] == kind and condition.get("observedGeneration") == generation:
+                return condition["status"], condition["reason"], condition["message"]
+        return "", "", ""
+
+    def wait_condition(self, kind: str, status: str, name: str = "hospital-a", within: float = 60) -> tuple[str, str]:
+        """Until a condition of the route's newest generation has a status; its reason and message then."""
+        seen = eventually(
+            lambda: (found := self.condition(kind, name))[0] == status and found, f"{kind}={status} of {name}", within
+        )
+        assert seen
+        return seen[1], seen[2]
+
+    def status(self, name: str = "hospital-a") -> dict[str, Any]:
+        """The status of a route."""
+        found: dict[str, Any] = self.get("clinicroute", name).get("status", {})
+        return found
+
+    def remove(self) -> None:
+        """Be rid of it with all its images; what still waits is given up, which is what the annotation says."""
+        with suppress(CallError):  # there may be no kind ClinicRoute, or no routes
+            self.kubectl("annotate", "clinicroutes", "--all", "dicomrs.io/force-delete=true", "--overwrite")
+            self.kubectl("delete", "clinicroutes", "--all", "--timeout=30s", within=60)
+        with suppress(CallError):
+            self._let_go()
+        with suppress(CallError):
+            self.cluster.helm("uninstall", self.release, "-n", self.namespace, "--wait")
+        self.kubectl("delete", "namespace", self.namespace, "--ignore-not-found", "--timeout=120s", within=150)
+        self.kubectl("label", "node", self.cluster.node, f"htr.dicomrs.io/{self.address}-")
+
+    def _let_go(self) -> None:
+        """Of routes whose operator is gone."""
+        for left in self.get("clinicroutes")["items"]:
+            patch = json.dumps({"metadata": {"finalizers": None}})
+            self.kubectl("patch", "clinicroute", left["metadata"]["name"], "--type=merge", "-p", patch)
+
+
+def install_crds(cluster: Cluster) -> None:
+    """As a cluster's admin does, once."""
+    cluster.helm("upgrade", "--install", "dicomrs-crds", CRDS, "-n", "dicomrs-crds", "--create-namespace")
+    cluster.kubectl("wait", "--for=condition=Established", "crd/clinicroutes.dicomrs.io", "--timeout=30s")
