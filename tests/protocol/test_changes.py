@@ -1,14 +1,16 @@
 """A manifest that changes while the services run: suspended, moved, added, taken away, broken."""
 
+import threading
+
 import pytest
 
 from dicomrs_wire.errors import Rejected, Unreachable
 from support.objects import image, instance, series
-from support.polling import eventually, hold
+from support.polling import PATIENCE, eventually, hold
 from support.processes import free_port
 from support.router import SERVICES, changed, destination, route
 from support.sender import association, send, send_all, store
-from support.tap import taps
+from support.tap import take_all, taps
 
 REFUSED = "manifest refused, the last good one stays"
 
@@ -77,6 +79,31 @@ def test_a_destination_that_has_moved_gets_what_waits(router, second_tap):
     router.rewrite(changed(running, destinations=[{**away, "port": second_tap.port}]))
     router.spool().wait_empty()
     assert {one.identity for one in second_tap.stored} == {one.identity for one in objects}
+    router.rewrite(running)
+
+
+def test_an_edit_lets_the_object_in_hand_finish_and_raises_no_alarm(router, tap):
+    running, told = router.routes[0], threading.Event()
+
+    def answer_late(_):
+        assert told.wait(PATIENCE)
+        return 0x0000
+
+    tap.answer = answer_late
+    try:
+        objects = series(3)
+        send_all(router.port(), objects)
+        eventually(lambda: tap.arrived, "the target has the first object, and does not answer")
+        for retention in ("7d", "8d"):  # the second while the first still waits
+            router.rewrite(changed(running, storage={"retention": retention}))
+        hold(lambda: len(tap.arrived) == 1, "nothing is sent beside the object in hand", 1)
+        told.set()
+        tap.wait_stored(3)
+    finally:
+        told.set()
+        tap.answer = take_all
+    assert len(tap.arrived) == 3
+    assert not router.events("scu", "not sending")
     router.rewrite(running)
 
 

@@ -48,11 +48,15 @@ class _Chore:
 class RunningRoute(threading.Thread):
     """Start it; stop() and join() it. A route that changes is stopped and started anew: all it knows is on disk."""
 
-    def __init__(self, fs: FileSystem, route: ClinicRoute, secrets: Secrets) -> None:
+    def __init__(
+        self, fs: FileSystem, route: ClinicRoute, secrets: Secrets, *, after: "RunningRoute | None" = None
+    ) -> None:
+        """after: who has served the root until now, and was told to stop."""
         super().__init__(name=f"route-{route.metadata.name}", daemon=True)
         self.route = route
         self._fs = fs
         self._root = route.spec.storage.root
+        self._after = after
         self._stopping = threading.Event()
         self._queues = {
             to.name: DestinationQueue(to.park, time.monotonic, commits=to.commitment is not None)
@@ -104,6 +108,10 @@ class RunningRoute(threading.Thread):
 
     def run(self) -> None:
         """Serve until stopped."""
+        if self._after is not None:
+            self.obstacle = "the objects in hand are finished under the route as it was"
+            self._after.join()
+            self._after = None
         lock = self._take_root()
         if lock is None:
             return

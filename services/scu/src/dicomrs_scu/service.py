@@ -95,10 +95,10 @@ class ScuService:
                     "no route names this root any more: it is drained first", root=root, waiting=running.waiting
                 )
                 self._draining.append(running)
+        before = {running.route.spec.storage.root: running for running in [*self._draining, *ending]}
         for name, route in wanted.items():
             if name not in self._running:
-                # It waits for the root's lock until the route it replaces has let go.
-                running = RunningRoute(self._fs, route, self._secrets)
+                running = RunningRoute(self._fs, route, self._secrets, after=before.get(route.spec.storage.root))
                 running.start()
                 self._running[name] = running
 
