@@ -23,8 +23,14 @@ _WORLD = pytest.StashKey[tuple[Cluster, list[Machine]]]()
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
-    session.config.stash[_STEPS] = Steps(lambda line: reporter.write_line(f"  {line}"))
+    plugins = session.config.pluginmanager
+    reporter, capturing = plugins.get_plugin("terminalreporter"), plugins.get_plugin("capturemanager")
+
+    def show(line: str) -> None:
+        with capturing.global_and_fixture_disabled():
+            reporter.write_line(line)
+
+    session.config.stash[_STEPS] = Steps(show)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

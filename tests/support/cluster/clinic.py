@@ -17,6 +17,20 @@ CHART, CRDS = TOP / "charts/dicomrs", TOP / "charts/dicomrs-crds"
 VALUES = {"image.registry": "localhost", "image.tag": image_tag(), "spool.size": "1Gi", "spool.acceptDeletion": "true"}
 
 
+# Memory in megabytes and the share of one CPU in percent, of a container's first program, over some seconds.
+_USAGE = """
+import os, time
+def ticks():
+    with open("/proc/1/stat") as file:
+        fields = file.read().rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12]), int(fields[21])
+before, _ = ticks()
+time.sleep(SECONDS)
+after, pages = ticks()
+print(pages * os.sysconf("SC_PAGE_SIZE") / 1e6, (after - before) / os.sysconf("SC_CLK_TCK") / SECONDS * 100)
+"""
+
+
 class Clinic:
     """A namespace with one release. Nothing is there until install()."""
 
@@ -76,6 +90,11 @@ class Clinic:
     def exec(self, component: str, *command: object) -> str:
         """Run a program in the pod of scp, scu, dashboard or operator."""
         return self.kubectl("exec", f"deployment/{self.fullname}-{component}", "--", *command)
+
+    def usage(self, component: str, seconds: float = 5) -> tuple[float, float]:
+        """Resident memory (megabytes) and the share of one CPU (percent, over so many seconds) of a service."""
+        words = self.exec(component, "python", "-c", _USAGE.replace("SECONDS", str(seconds))).split()
+        return float(words[0]), float(words[1])
 
     def log(self, component: str) -> str:
         """All that the running pod of a component has logged."""

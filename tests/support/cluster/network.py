@@ -43,7 +43,7 @@ class Networks:
         """As after a power cut; the node comes back with one network only, as kind wants it: connect_node() is next."""
         for network in NODE:
             call(self._engine, "network", "disconnect", network, self.cluster.node)
-        call(self._engine, "restart", "--time", "0", self.cluster.node)
+        call(self._engine, "restart", "-t", "0", self.cluster.node)
 
     def remove(self) -> None:
         """Be rid of them and of every machine on them, whoever started it."""
@@ -99,5 +99,7 @@ class Machine:
 
     def remove(self) -> None:
         """Be rid of it, if it is there."""
+        with suppress(CallError):
+            call(self._engine, "kill", self.name)  # podman's `rm -f` asks politely first, and waits
         with suppress(CallError):
             call(self._engine, "rm", "-f", "-v", self.name)

@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -59,6 +60,7 @@ class Steps:
 
     def __init__(self, show: Callable[[str], None]) -> None:
         self._show = show
+        self._mutex = threading.Lock()
         self._start = time.monotonic()
         self.lines: list[str] = []
 
@@ -73,12 +75,15 @@ class Steps:
             raise
         self._end(what, started)
 
-    def _end(self, what: str, started: float) -> None:
-        now = time.monotonic()
-        self.lines.append(f"{now - self._start:7.1f} s  {what} ({now - started:.1f} s)")
-        self._show(self.lines[-1])
-
     def say(self, line: str) -> None:
         """Something that belongs to the story."""
-        self.lines.append(f"{'':9}    {line}")
-        self._show(self.lines[-1])
+        self._add(f"{'':11}{line}")
+
+    def _end(self, what: str, started: float) -> None:
+        now = time.monotonic()
+        self._add(f"{now - self._start:7.1f} s  {what} ({now - started:.1f} s)")
+
+    def _add(self, line: str) -> None:
+        with self._mutex:
+            self.lines.append(line)
+            self._show(line)
