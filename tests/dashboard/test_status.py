@@ -32,7 +32,7 @@ PROMISED = json.loads("""
   "scu": {"alive": true, "at": "…", "revision": "uid/3", "refused": "", "trouble": ""},
   "waiting": {"objects": 0, "bytes": 0, "oldest": ""},
   "parked": 0, "held": 0, "noDestination": 0, "quarantined": 0, "damaged": 0, "uncommitted": 0,
-  "lastDelivery": "", "lastArrival": "",
+  "lastDelivery": "", "lastArrival": "", "lookedAt": "ISO 8601",
   "destinations": [{"name": "zeroclick", "delivered": 0, "waiting": 0, "parked": 0, "held": 0, "uncommitted": 0,
                     "trouble": "", "retryIn": 0.0, "suspended": false}]}]}
 """)

@@ -112,6 +112,8 @@ class RouteStatus(_Part):
     """Its storage root."""
     error: str = ""
     """Why the root cannot be read, "" if it can."""
+    looked_at: str = ""
+    """When the look at the root began that shows all this: what became so later may not be in it."""
     received: bool = False
     """Whether the root has anything of a study: a folder, or an object in quarantine or among the damaged."""
     disk: DiskStatus = DiskStatus()

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final
 
 from dicomrs.disk import look_at_disk
@@ -25,7 +26,7 @@ Look = Callable[[ClinicRoute], RouteView]
 def look(fs: FileSystem, route: ClinicRoute) -> RouteView:
     """Look at a route's root, without writing; a root that cannot be read is said to be so."""
     root = route.spec.storage.root
-    began = time.monotonic()
+    began, at = time.monotonic(), datetime.now().astimezone()
     try:
         disk = look_at_disk(fs, root, route.spec.storage.reserve)
         found = survey(fs, root, route)
@@ -33,7 +34,7 @@ def look(fs: FileSystem, route: ClinicRoute) -> RouteView:
         return unseen(route, f"{root}: there is no such folder; scp and scu make it when they take the route over")
     except OSError as error:
         return unseen(route, f"{root} cannot be read: {error.strerror}; check its volume")
-    return seen(route, found, disk, time.monotonic() - began)
+    return seen(route, found, disk, at, time.monotonic() - began)
 
 
 @dataclass(slots=True)

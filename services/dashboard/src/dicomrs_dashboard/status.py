@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final
 
 from dicomrs.disk import DiskView
@@ -37,7 +38,7 @@ class RouteView:
     seconds: float = 0.0
 
 
-def seen(route: ClinicRoute, found: Survey, disk: DiskView, seconds: float) -> RouteView:
+def seen(route: ClinicRoute, found: Survey, disk: DiskView, began: datetime, seconds: float) -> RouteView:
     """What a look at a route's root has shown."""
     services = {one.name: one for one in found.services}
     scp, scu = services["scp"], services["scu"]
@@ -46,6 +47,7 @@ def seen(route: ClinicRoute, found: Survey, disk: DiskView, seconds: float) -> R
         name=route.metadata.name,
         revision=route.revision,
         root=found.root,
+        looked_at=began.isoformat(timespec="milliseconds"),
         received=found.received,
         disk=_disk(found.root, disk),
         scp=_scp(scp),
