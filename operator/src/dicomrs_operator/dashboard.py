@@ -1,0 +1,47 @@
+"""Asks the dashboard how the services fare."""
+
+import base64
+import binascii
+from typing import Final
+
+import aiohttp
+from pydantic import ValidationError
+
+from dicomrs.status_api import StatusReport
+
+_SECONDS: Final = aiohttp.ClientTimeout(total=10)  # a large spool takes long to count
+_LARGEST_BYTES: Final = 16 << 20
+
+
+class DashboardError(Exception):
+    """It does not answer, or not what it should; the message is part of a sentence for the ClinicRoute's status."""
+
+
+async def ask(session: aiohttp.ClientSession, url: str, token: str) -> StatusReport:
+    """Return what the dashboard at `url` says.
+
+    Args:
+        session: with no credentials of its own.
+        url: of the dashboard's Service.
+        token: as it stands in the Secret, in base64.
+
+    Raises:
+        DashboardError: it does not answer within ten seconds, or refuses, or says what cannot be read.
+    """
+    try:
+        bearer = base64.b64decode(token).decode("ascii")
+        async with session.get(
+            f"{url}/api/v1/status", headers={"Authorization": f"Bearer {bearer}"}, timeout=_SECONDS
+        ) as response:
+            if response.status == 401:
+                raise DashboardError("it refuses the token of the Secret that it shares with the operator")
+            if response.status != 200:
+                raise DashboardError(f"it answered {response.status}")
+            body = await response.content.read(_LARGEST_BYTES)
+            return StatusReport.model_validate_json(body)
+    except TimeoutError as error:
+        raise DashboardError("no answer within 10 seconds") from error
+    except (aiohttp.ClientError, OSError) as error:
+        raise DashboardError(f"{type(error).__name__}: {error}") from error
+    except (ValidationError, binascii.Error, UnicodeDecodeError) as error:
+        raise DashboardError("what it says cannot be read; are operator and dashboard of one version?") from error
