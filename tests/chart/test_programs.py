@@ -7,7 +7,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from support.chart import ALL, SAID, merged, pod_specs, render
+from dicomrs_operator.settings import Reservation, read
+from support.chart import ALL, SAID, kinds, merged, pod_specs, render
 from support.polling import eventually
 from support.processes import LOOPBACK, Child, free_port, run
 
@@ -106,3 +107,18 @@ def test_an_image_is_sent_to_no_destination_that_does_not_exist(folder):
     done = run([sys.executable, *container["command"][1:], *words])
     assert done.returncode != 0
     assert "no such destination" in done.stdout + done.stderr
+
+
+def test_the_operator_reads_what_the_release_reserved_and_writes_what_its_role_allows():
+    told = {one["name"]: one["value"] for one in the(ALL, "operator")["env"]}
+    settings = read(told | {"KUBERNETES_SERVICE_HOST": "10.96.0.1"})
+    assert settings.reservation == Reservation("172.22.61.14", (104, 11112), (11113,), "/home/dicom")
+    assert (settings.network_policy, settings.http_port) == (True, the(ALL, "operator")["ports"][0]["containerPort"])
+    (role,) = kinds(render(ALL), "Role").values()
+    assert {name for rule in role["rules"] for name in rule.get("resourceNames", [])} == {
+        settings.routes_config_map,
+        settings.secrets_of("scp"),
+        settings.secrets_of("scu"),
+        settings.token_secret,
+        settings.targets_policy,
+    }
