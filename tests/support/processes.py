@@ -36,7 +36,7 @@ PACKAGES = {
 
 
 # Programs of the cluster's world, which Debian does not have.
-TOOLS = {"helm": "https://helm.sh/docs/intro/install"}
+TOOLS = {"helm": "https://helm.sh/docs/intro/install", "kubectl": "https://kubernetes.io/docs/tasks/tools"}
 
 
 def how_to_get(name: str) -> str:
