@@ -21,7 +21,7 @@ def test_helm_finds_nothing_to_say():
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("version", ["1.30", "1.34", "1.37"])
+@pytest.mark.parametrize("version", ["1.31", "1.34", "1.37"])
 @BOTH
 def test_kubernetes_takes_every_object(values, version):
     for one in render(values):

@@ -51,6 +51,8 @@ labels:
 {{- define "dicomrs.container.image" -}}
 image: {{ include "dicomrs.image" . }}
 imagePullPolicy: {{ .root.Values.image.pullPolicy }}
+# What a program says last, such as that its port for probes is taken, is what `kubectl describe pod` shows.
+terminationMessagePolicy: FallbackToLogsOnError
 {{- end }}
 
 {{/* Who a pod is: nobody to Kubernetes (the operator alone says otherwise), uid 10001 to its files. */}}

@@ -11,6 +11,7 @@ from dicomrs_operator.reasons import Reason
 from dicomrs_operator.routes import Running, Wanted, running
 from dicomrs_operator.settings import Reservation
 
+_UPGRADE = "helm upgrade with --reset-then-reuse-values"  # values given before would be lost
 _ANYWHERE = {"0.0.0.0", "::"}  # noqa: S104  # compared with, never bound
 
 
@@ -143,7 +144,7 @@ def _unreserved(candidate: Running, held: Reservation) -> list[Refusal]:
             Refusal(
                 Reason.ADDRESS_NOT_RESERVED,
                 f"spec.receiver.bindAddress: this release reserved {held.address}, not {receiver.bind_address}; write "
-                f"that, or reserve the other: helm upgrade with --set htr.address={receiver.bind_address}",
+                f"that, or reserve the other: {_UPGRADE} --set htr.address={receiver.bind_address}",
             )
         )
     if receiver.port not in held.ports:
@@ -151,7 +152,7 @@ def _unreserved(candidate: Running, held: Reservation) -> list[Refusal]:
             Refusal(
                 Reason.PORT_NOT_RESERVED,
                 f"spec.receiver.port: this release reserved {_listed(held.ports)}, not {receiver.port}; write one of "
-                f"these, or reserve it: helm upgrade with --set 'htr.ports={_values(held.ports, receiver.port)}'",
+                f"these, or reserve it: {_UPGRADE} --set 'htr.ports={_values(held.ports, receiver.port)}'",
             )
         )
     root = spec.storage.root
@@ -188,7 +189,7 @@ def _unreserved_reports(candidate: Running, held: Reservation) -> list[Refusal]:
                 Refusal(
                     Reason.COMMITMENT_PORT_NOT_RESERVED,
                     f"{field}.port: this release reserved {_listed(held.commitment_ports)} for reports, not "
-                    f"{listen.port}; reserve it: helm upgrade with --set 'scu.commitment.ports={values}'",
+                    f"{listen.port}; reserve it: {_UPGRADE} --set 'scu.commitment.ports={values}'",
                 )
             )
     return found
