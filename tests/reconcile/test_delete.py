@@ -29,11 +29,13 @@ def test_what_waits_goes_first_and_is_counted_on_the_way(world) -> None:
     draining = world.eventually_is("Ready", "False", "Draining")
     assert "dicomrs.io/draining: 'true'" in world.told()
     assert "/draining" in world.told(), "a revision of its own"
-    eventually(lambda: "3 objects (300 bytes) wait" in world.conditions()["Ready"]["message"], "the count")
+    eventually(lambda: "objects that wait: 3 (300 bytes)" in world.conditions()["Ready"]["message"], "the count")
     assert "2 parked, 1 quarantined" in world.conditions()["Ready"]["message"]
     assert world.conditions()["Receiving"]["reason"] == "Draining", draining
     world.dashboard.changes["hospital-a"] = waiting(1)
-    eventually(lambda: "1 objects (100 bytes) wait" in world.conditions()["Ready"]["message"], "the count goes down")
+    eventually(
+        lambda: "objects that wait: 1 (100 bytes)" in world.conditions()["Ready"]["message"], "the count goes down"
+    )
     hold(world.route, "it stays while something waits", 2)
     world.dashboard.changes["hospital-a"] = waiting(0, parked=2)
     eventually(lambda: not world.route(), "it has gone")
@@ -66,7 +68,7 @@ def test_a_route_that_is_deleted_while_no_operator_runs_is_drained_later(world) 
     world.dashboard.changes["hospital-a"] = waiting(3)
     world.delete()
     world.operator.start()
-    eventually(lambda: "3 objects" in world.conditions()["Ready"]["message"], "the drain")
+    eventually(lambda: "that wait: 3" in world.conditions()["Ready"]["message"], "the drain")
     world.dashboard.changes.clear()
     eventually(lambda: not world.route(), "it has gone")
 

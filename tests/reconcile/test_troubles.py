@@ -68,6 +68,11 @@ def test_another_schema_keeps_what_runs_and_takes_nothing_new(world, schema) -> 
     world.operator.start()
     hold(lambda: "CT1" in world.told(), "the last good route, after a start as well", 3)
     world.cluster.schema, world.cluster.vanishes = ours, ()
+    eventually(lambda: "accept-generation=2" in world.conditions()["Accepted"]["message"], "what to do about it")
+    assert "CT1" in world.told()
+    assert "EDITED" not in world.told()
+    confirmed = {"annotations": {"dicomrs.io/accept-generation": "2"}}
+    world.cluster.patch("clinicroutes", "hospital-a", {"metadata": confirmed})
     world.eventually_is("Ready", "True")
     assert "EDITED" in world.told()
     assert "CT1" in world.told()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from dicomrs.route import Conflict, check_routes
 from dicomrs_operator.reasons import Reason
-from dicomrs_operator.routes import Running, Wanted, running
+from dicomrs_operator.routes import CONFIRM, Running, Wanted, running
 from dicomrs_operator.settings import Reservation
 
 _UPGRADE = "helm upgrade with --reset-then-reuse-values"  # values given before would be lost
@@ -96,13 +96,12 @@ def _as_deleted(last: Running | None, route: Wanted) -> Running | None:
 def _candidate(
     route: Wanted, last: Running | None, circumstances: Circumstances
 ) -> tuple[Running | None, tuple[Refusal, ...]]:
-    same = last is not None and last.generation == route.generation
     spec = route.body.get("spec") or {}
-    if last is not None and same and (last.remembered or circumstances.schema_trouble):
-        # A spec that changes without a new generation was changed by the schema: fields that it lacks vanish.
-        spec = last.spec
-    elif circumstances.schema_trouble:
-        return None, (Refusal(Reason.SCHEMA_DIFFERS, circumstances.schema_trouble),)
+    if last is None or spec != last.spec:
+        if circumstances.schema_trouble:
+            return None, (Refusal(Reason.SCHEMA_DIFFERS, circumstances.schema_trouble),)
+        if (route.doubted or (last is not None and last.generation == route.generation)) and not route.confirmed:
+            return None, (Refusal(Reason.SCHEMA_DIFFERS, _taken(route)),)
     candidate = running(route, spec)
     if isinstance(candidate, list):
         return None, tuple(Refusal(Reason.INVALID_SPEC, problem) for problem in candidate)
@@ -110,6 +109,15 @@ def _candidate(
     refusals += _unreserved(candidate, circumstances.reservation)
     refusals += _moved(candidate, last, circumstances.received)
     return candidate, tuple(refusals)
+
+
+def _taken(route: Wanted) -> str:
+    """Of a spec that was stored, or changed without an edit, under another schema than ours."""
+    return (
+        "a schema of another version may have taken fields out of the spec, an allow-list for instance; apply the "
+        "route again from your file, or, if nothing is missing from what the cluster has: kubectl annotate --overwrite "
+        f"clinicroute {route.name} {CONFIRM}={route.generation}"
+    )
 
 
 def _collisions(candidate: Running, chosen: Mapping[str, Running]) -> list[Conflict]:

@@ -173,7 +173,7 @@ def _forwarding(running: Running, status: RouteStatus, missing: AbstractSet[str]
             return FALSE, Reason.SECRET_MISSING, "; ".join(map(_missing, sorted(gone)))
         return FALSE, Reason.DESTINATION_TROUBLE, status.scu.trouble or "; ".join(troubles)
     if status.parked:
-        message = f"{status.parked} parked objects wait for a person's decision (dicomrs release); the others are sent"
+        message = f"parked, waiting for a person's decision (dicomrs release): {status.parked}; all else is sent"
         return TRUE, Reason.OBJECTS_PARKED, message
     return TRUE, Reason.DELIVERING, f"sends to {', '.join(one.name for one in spec.destinations)}"
 

@@ -43,7 +43,7 @@ def _judged(running: Running, status: RouteStatus, stopped_at: str) -> Drain:
     if late := [name for name, loaded in _loaded(status, running).items() if not loaded]:
         return Drain(False, f"draining; waiting for {' and '.join(late)} to take notice; {_FORCED}", stopped_at)
     if status.scp.associations and not stopped_at:
-        return Drain(False, f"draining; {status.scp.associations} associations of scanners are ending; {_FORCED}")
+        return Drain(False, f"draining; associations of scanners that are ending: {status.scp.associations}; {_FORCED}")
     stopped_at = stopped_at or status.scp.at
     if left := _left(running, status):
         return Drain(False, f"draining; {left}{_aside(status, '; ')}; {_FORCED}", stopped_at)
@@ -63,9 +63,9 @@ def _left(running: Running, status: RouteStatus) -> str:
         return ""
     parts = []
     if status.waiting.objects:
-        parts.append(f"{status.waiting.objects} objects ({status.waiting.bytes} bytes) wait")
+        parts.append(f"objects that wait: {status.waiting.objects} ({status.waiting.bytes} bytes)")
     if status.uncommitted:
-        parts.append(f"{status.uncommitted} objects wait for storage commitment")
+        parts.append(f"objects that wait for storage commitment: {status.uncommitted}")
     if running.route.spec.suspend:
         parts.append("sending is suspended: set spec.suspend to false")
     return "; ".join(parts + [f"{one.name}: {one.trouble}" for one in status.destinations if one.trouble])

@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Coroutine, Iterable, Mapping
-from dataclasses import replace
 from typing import Any, Final
 
 import aiohttp
@@ -124,7 +123,7 @@ class Reconciler:
             sources = await self._owned.sources(running.values())
             token = await self._owned.ensure_token()
             await self._owned.write(running.values(), sources, present, token)
-            self._good = {name: replace(one, remembered=True) for name, one in running.items()}
+            self._good = running
             self._count(verdicts)
             if self._trouble is not None:  # else a start would turn what is True into Unknown for a moment
                 await _all(self._tell(route, verdicts[route.name], sources) for route in routes)

@@ -11,10 +11,12 @@ from dicomrs.route import ClinicRoute
 from dicomrs.route.model import DRAINING, REVISION
 from dicomrs.route.problems import field_text, sentences
 from dicomrs_operator.kube import Object
+from dicomrs_operator.reasons import Reason
 
 API: Final = "dicomrs.io/v1alpha1"
 PLURAL: Final = "clinicroutes"
 FORCE_DELETE: Final = "dicomrs.io/force-delete"
+CONFIRM: Final = "dicomrs.io/accept-generation"
 FINALIZER: Final = "dicomrs.io/drain"
 ROUTES_KEY: Final = "routes.yaml"
 _DRAINING_END: Final = "/draining"
@@ -63,6 +65,19 @@ class Wanted:
         return str((self.metadata.get("annotations") or {}).get(FORCE_DELETE, "")).lower() == "true"
 
     @property
+    def doubted(self) -> bool:
+        """Whether this generation was written while the cluster had another schema, by the route's own status."""
+        conditions = (self.body.get("status") or {}).get("conditions") or ()
+        accepted: Mapping[str, Any] = next((one for one in conditions if one.get("type") == "Accepted"), {})
+        differed = accepted.get("reason") == Reason.SCHEMA_DIFFERS
+        return differed and accepted.get("observedGeneration") == self.generation
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether a person says that this generation has all of its fields."""
+        return (self.metadata.get("annotations") or {}).get(CONFIRM) == str(self.generation)
+
+    @property
     def held(self) -> bool:
         """Whether it cannot vanish before we let it go."""
         return FINALIZER in (self.metadata.get("finalizers") or ())
@@ -81,8 +96,6 @@ class Running:
     route: ClinicRoute
     """The same, checked and filled in."""
     draining: bool = False
-    remembered: bool = True
-    """Whether this process accepted it; not, if it was read from the ConfigMap after a start."""
 
     @property
     def revision(self) -> str:
@@ -136,7 +149,7 @@ def _read(item: Any) -> Running | None:
         found = running(Wanted(body), item["spec"])
     except (TypeError, KeyError, ValueError, AttributeError):
         return None
-    return None if isinstance(found, list) else replace(found, draining=draining, remembered=False)
+    return None if isinstance(found, list) else replace(found, draining=draining)
 
 
 class _Dumper(yaml.SafeDumper):

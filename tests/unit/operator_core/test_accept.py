@@ -154,16 +154,32 @@ def test_under_another_schema_nothing_new_is_accepted_and_nothing_ends() -> None
 
 @pytest.mark.parametrize("schema_trouble", ["", "differs"])
 def test_a_spec_that_lost_a_field_without_a_new_generation_is_not_believed(schema_trouble) -> None:
-    """An older schema takes an allow-list out of what the API server hands us: that must open no door."""
+    """An older schema takes an allow-list out of what the API server hands us, and of what it stores, for ever."""
     closed = accepted(wanted(allow={"callingAeTitles": ["CT1"]}))
     verdict = judge(wanted(), last=closed, schema_trouble=schema_trouble)["hospital-a"]
+    assert reasons(verdict) == [Reason.SCHEMA_DIFFERS]
     assert verdict.running.route.spec.receiver.allow.calling_ae_titles == ("CT1",)
 
 
-def test_after_a_start_a_config_map_that_somebody_wrote_is_put_right() -> None:
-    forged = {name: replace(one, remembered=False) for name, one in accepted(wanted(aeTitle="FORGED")).items()}
-    verdict = judge(wanted(), last=forged)["hospital-a"]
-    assert verdict.running.route.spec.receiver.ae_title == "DICOMRS"
+def doubted(route: Wanted) -> Wanted:
+    """With the status that it got under another schema."""
+    condition = {"type": "Accepted", "reason": "SchemaDiffers", "observedGeneration": route.generation}
+    return Wanted(route.body | {"status": {"conditions": [condition]}})
+
+
+@pytest.mark.parametrize("ran", [True, False])
+def test_what_was_stored_under_another_schema_is_not_believed_afterwards_until_a_person_says_so(ran) -> None:
+    last = accepted(wanted(allow={"callingAeTitles": ["CT1"]})) if ran else {}
+    edited = {"generation": 2, "aeTitle": "EDITED"}
+    refused = judge(doubted(wanted(**edited)), last=last)["hospital-a"]
+    assert reasons(refused) == [Reason.SCHEMA_DIFFERS]
+    assert refused.running == last.get("hospital-a")
+    assert "dicomrs.io/accept-generation=2" in refused.refusals[0].message
+    for confirmed in ({"dicomrs.io/accept-generation": "1"}, {"dicomrs.io/accept-generation": "2"}):
+        verdict = judge(doubted(wanted(annotations=confirmed, **edited)), last=last)["hospital-a"]
+        assert (not verdict.refusals) == (confirmed["dicomrs.io/accept-generation"] == "2")
+    again = Wanted(wanted(generation=3, aeTitle="EDITED").body | {"status": doubted(wanted(**edited)).body["status"]})
+    assert not judge(again, last=last)["hospital-a"].refusals, "applied again"
 
 
 def test_a_deleted_route_drains_in_its_last_good_version() -> None:

@@ -47,8 +47,8 @@ def test_a_look_of_which_the_time_is_not_known_to_be_later_lets_nothing_go(looke
 @pytest.mark.parametrize(
     ("facts", "words"),
     [
-        ({"waiting": {"objects": 3, "bytes": 1500}}, "3 objects (1500 bytes) wait"),
-        ({"uncommitted": 2}, "2 objects wait for storage commitment"),
+        ({"waiting": {"objects": 3, "bytes": 1500}}, "objects that wait: 3 (1500 bytes)"),
+        ({"uncommitted": 2}, "storage commitment: 2"),
         ({"scp": {"revision": "old"}}, "waiting for scp"),
         ({"scu": {"alive": False}}, "waiting for scu"),
         ({"error": "cannot be read"}, "cannot be read"),
