@@ -98,6 +98,16 @@ def test_a_sick_api_server_changes_nothing_and_is_told_once(world) -> None:
     assert tail(world.operator.log, 200).count("cannot reconcile") <= 3, "not a line for every try"
 
 
+def test_what_cannot_be_handed_over_does_not_stay_true(world) -> None:
+    ready(world)
+    world.cluster.refuses = "configmaps"
+    world.apply(port=105)
+    world.eventually_is("Ready", "Unknown", "NotLoaded")
+    assert "exceeded quota" in tail(world.operator.log)
+    world.cluster.refuses = ""
+    world.eventually_is("Ready", "True")
+
+
 def test_a_watch_that_is_dead_fails_the_health_check_and_the_list_still_works(make_world) -> None:
     world = make_world(DICOMRS_WATCH_LATE_SECONDS="3")
     ready(world)

@@ -66,6 +66,7 @@ class FakeCluster:
         self.schema: str | None = digest()  # None: the cluster knows no ClinicRoutes
         self.watch_is_deaf = False
         self.vanishes: tuple[str, ...] = ()  # fields of receivers that the schema takes out of what is read
+        self.refuses = ""  # what nobody may write, by its plural
         self.fails = False  # every request to the API is answered 500
 
     @contextmanager
@@ -205,6 +206,8 @@ class FakeCluster:
     async def _troubles(self, request: web.Request, handler: Any) -> web.StreamResponse:
         if self.fails and request.path != "/api/v1/status":
             raise web.HTTPInternalServerError(text=json.dumps({"message": "etcd is not well"}))
+        if request.method != "GET" and request.match_info.get("plural") == self.refuses:
+            raise web.HTTPForbidden(text=json.dumps({"message": f"{self.refuses} is forbidden: exceeded quota"}))
         response: web.StreamResponse = await handler(request)
         if request.method != "GET":
             name = request.match_info.get("name", "")

@@ -122,11 +122,17 @@ class Reconciler:
             running = {one.running.name: one.running for one in verdicts.values() if one.running is not None}
             sources = await self._owned.sources(running.values())
             token = await self._owned.ensure_token()
-            await self._owned.write(running.values(), sources, present, token)
-            self._good = running
+            failure: ApiError | None = None
+            try:
+                await self._owned.write(running.values(), sources, present, token)
+                self._good = running
+            except ApiError as error:
+                failure = error  # the statuses are told all the same: what the services have not got is not True
             self._count(verdicts)
             if self._trouble is not None:  # else a start would turn what is True into Unknown for a moment
                 await _all(self._tell(route, verdicts[route.name], sources) for route in routes)
+            if failure is not None:
+                raise failure
 
     async def _held(self, listed: Iterable[Wanted]) -> list[Wanted]:
         """Return the routes that cannot vanish before we let them go; new ones are taken hold of."""
