@@ -14,8 +14,6 @@ from support.router import Router
 from support.shim import build
 from support.tap import Tap, taps
 
-collect_ignore = ["e2e"]  # a cluster of its own: `make e2e`
-
 _MISSING = pytest.StashKey[dict[str, list[str]]]()
 _ROUTERS = pytest.StashKey[list[Router]]()
 _PROOF = pytest.StashKey[campaign.Proof]()

@@ -9,6 +9,7 @@ from support.objects import series
 from support.polling import eventually
 
 SLICES = 300
+AT_ONCE = 5  # seconds from kubectl apply to the first C-ECHO
 SOON = 10  # seconds after the last slice
 MEMORY = {"scp": 80, "scu": 80, "dashboard": 130, "operator": 130}  # megabytes, after that
 
@@ -27,7 +28,7 @@ def test_install_to_first_image(
     applied = datetime.now(UTC)
     with steps.step("kubectl apply; until C-ECHO is answered"):
         clinic.apply(clinic.route(orthanc.destination, tap.destination))
-        eventually(scanner.echo, "C-ECHO")
+        eventually(scanner.echo, "C-ECHO", AT_ONCE)
     for line in clinic.log_since(applied, "operator", "scp"):
         steps.say(line)
     with steps.step("until the route is Ready"):
