@@ -55,6 +55,20 @@ class Clinic:
         """The same release with other values (those of install() are reset) or from a changed chart."""
         return self._helm("upgrade", *options, **values)
 
+    def rollback(self, *options: str) -> str:
+        """To the revision before."""
+        return self.cluster.helm("rollback", self.release, "-n", self.namespace, *options)
+
+    def uninstall(self) -> str:
+        """The release goes; the spool and the routes stay."""
+        return self.cluster.helm("uninstall", self.release, "-n", self.namespace, "--wait")
+
+    def cpu_request(self, component: str) -> str:
+        """What the Deployment asks for: a field that an upgrade can change without changing anything else."""
+        pod = self.get("deployment", f"{self.fullname}-{component}")["spec"]["template"]["spec"]
+        asked: str = pod["containers"][0]["resources"]["requests"]["cpu"]
+        return asked
+
     def _helm(self, *words: str, **values: str) -> str:
         wanted = {"htr.address": self.address, **VALUES}
         wanted |= {name.replace("__", "."): value for name, value in values.items()}
@@ -154,7 +168,7 @@ class Clinic:
         with suppress(CallError):
             self._let_go()
         with suppress(CallError):
-            self.cluster.helm("uninstall", self.release, "-n", self.namespace, "--wait")
+            self.uninstall()
         self.kubectl("delete", "namespace", self.namespace, "--ignore-not-found", "--timeout=120s", within=150)
         self.kubectl("label", "node", self.cluster.node, f"htr.dicomrs.io/{self.address}-")
 
