@@ -64,13 +64,15 @@ class Machine:
         self.address = address
         self._engine = engine
         self._network = network
+        # Always the same: others go on sending to the one they know for some seconds.
+        self._mac = ":".join(["02", "42", *(f"{int(part):02x}" for part in address.split("."))])
 
     def start(self, *command: object, options: tuple[str, ...] = ()) -> None:
         """Run it anew, with nothing left of an earlier one."""
         self.remove()
         call(
             self._engine, "run", "-d", "--name", self.name, "--network", self._network, "--ip", self.address,
-            "--label", LABEL, *options, PEERS_IMAGE, *command,
+            "--mac-address", self._mac, "--label", LABEL, *options, PEERS_IMAGE, *command,
         )  # fmt: skip
 
     def down(self) -> None:
