@@ -49,7 +49,7 @@ generate: .venv/.done ## write what is made from the route model: the definition
 bench: .venv/.done ## speed beside DCMTK, Orthanc and the machine's limit, in turn (needs both; half an hour)
 	PYTHONPATH=.:tests $(BIN)/python -m bench $(OPTIONS)
 
-e2e: .venv/.done ## the whole on a kind cluster with a clinic's networks (needs kind, kubectl, helm, docker or podman; 20 minutes)
+e2e: .venv/.done ## the whole on a kind cluster with a clinic's networks (needs kind, kubectl, helm, docker or podman; some minutes)
 	$(BIN)/pytest --timeout=900 --timeout-method=signal $(OPTIONS) $(SCENARIO)
 
 images: ## the container images, in docker or podman, and what each consists of (dist/); docs/images.md
