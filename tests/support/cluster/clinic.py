@@ -105,6 +105,15 @@ class Clinic:
         """Run a program in the pod of scp, scu, dashboard or operator."""
         return self.kubectl("exec", f"deployment/{self.fullname}-{component}", "--", *command)
 
+    def selector(self, component: str) -> str:
+        """The labels of a component's pods, as `kubectl get -l` takes them."""
+        return f"app.kubernetes.io/instance={self.release},app.kubernetes.io/component={component}"
+
+    def pod(self, component: str) -> Any:
+        """The one pod of a component."""
+        (found,) = self.get("pods", "-l", self.selector(component))["items"]
+        return found
+
     def usage(self, component: str, seconds: float = 5) -> tuple[float, float]:
         """Resident memory (megabytes) and the share of one CPU (percent, over so many seconds) of a service."""
         words = self.exec(component, "python", "-c", _USAGE.replace("SECONDS", str(seconds))).split()
