@@ -4,13 +4,10 @@ python -m bench.unsynced MANIFEST...: as `python -m dicomrs_scp`.
 """
 
 import sys
-import threading
 
 from dicomrs.exits import Exit
-from dicomrs.program import run_service
-from dicomrs.route import Manifests
-from dicomrs.route.secrets import Secrets
-from dicomrs.spool.fs import FileSystem, OsFileSystem
+from dicomrs.program import Setting, run_service
+from dicomrs.spool.fs import OsFileSystem
 from dicomrs_scp.service import ScpService
 
 
@@ -24,8 +21,8 @@ class UnsyncedFileSystem(OsFileSystem):
         """Do nothing."""
 
 
-def _serve(_fs: FileSystem, manifests: Manifests, secrets: Secrets, stop: threading.Event) -> Exit:
-    return ScpService(UnsyncedFileSystem(), manifests, secrets).run(stop)
+def _serve(setting: Setting) -> Exit:
+    return ScpService(UnsyncedFileSystem(), setting.manifests, setting.secrets).run(setting.stop)
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ PAUSE = 1.5  # seconds between the objects of the scanner that goes on: associat
 RECOVERY = TARGET_LIMIT + trials(30, 270)
 """An object whose context was refused for minutes waits for a time of its own: up to a quarter of `park.over`."""
 MEMORY = 64  # MB that a service may grow by
+REJECTS = "rejects associations: every result, source and reason of PS3.8, and undefined ones"
 LAZY, FLAPPING = "never answers a release", "flaps: a second there, a second gone"
 
 REJECTIONS = [  # PS3.8 table 9-21
@@ -35,11 +36,10 @@ REJECTIONS = [  # PS3.8 table 9-21
     for result in (1, 2)
     for source, reasons in ((1, (1, 2, 3, 7)), (2, (1, 2)), (3, (1, 2)))
     for reason in reasons
-]
+] + [(0, 0, 0), (9, 9, 9)]
 SCRIPTS: dict[str, list[Script]] = {
-    "rejects associations: every result, source and reason of PS3.8, and undefined ones": [
-        rejecting(*numbers) for numbers in [*REJECTIONS, (0, 0, 0), (9, 9, 9)]
-    ],
+    # Two by two, because a route has 32 destinations at most.
+    REJECTS: [rejecting(*pair) for pair in zip(REJECTIONS[::2], REJECTIONS[1::2], strict=True)],
     "aborts when it is asked for an association": [bad.abort_unheard],
     "aborts before the dataset": [accepting(bad.abort_at_the_command)],
     "aborts in the dataset": [accepting(bad.abort_in_the_dataset)],
@@ -157,7 +157,7 @@ def test_targets_that_misbehave_get_everything_once_they_are_well(tmp_path, make
 
 def idle(targets: dict[str, list[BadTarget]]) -> list[str]:
     """Those that have not had their chance yet; in the campaign, the silent ones a second one, after a time-out."""
-    enough = {name: trials(1, 2) for name in SILENT} | {LAZY: 2, FLAPPING: 2}
+    enough = {name: trials(1, 2) for name in SILENT} | {LAZY: 2, FLAPPING: 2, REJECTS: 2}
     return [name for name, group in targets.items() for one in group if one.played < enough.get(name, 1)]
 
 

@@ -569,14 +569,20 @@ def test_a_destinations_renewed_certificates_are_used_next_and_its_association_g
     with storescp(tmp_path / "old", *dcmtk(authority.issue(tmp_path / "there"))) as peer:
         router = sending(peer.port)
         secret = router.folder / "secrets" / "zeroclick"
-        objects = series(40, rows=512)
-        with association(router.port(), objects) as scanning:
-            for number, one in enumerate(objects):
-                if number == 20:
-                    eventually(peer.files, "some have gone")
-                    stranger.issue(secret)
-                    router.wait_for("scu", "certificates loaded")
-                assert store(scanning, one).status == 0
+        objects = []
+        with association(router.port(), series(1)) as scanning:
+
+            def scan(number):
+                for one in series(number):
+                    assert store(scanning, one).status == 0
+                    objects.append(one)
+                return router.events("scu", "certificates loaded")
+
+            scan(20)
+            eventually(peer.files, "some have gone")
+            stranger.issue(secret)
+            eventually(lambda: scan(1), "they are loaded, while the association to the target has always work")
+            scan(20)
         holds(peer, objects)
         assert len(router.events("scu", "association")) <= 1
     later = series(1)

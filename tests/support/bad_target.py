@@ -5,6 +5,7 @@ import struct
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from itertools import cycle
 
 from dicomrs_wire import dimse
 from dicomrs_wire.association import ACCEPTED, AssociationRequest, decode_request, encode_accept, encode_reject
@@ -192,12 +193,13 @@ def reset(sock: socket.socket) -> None:
 # -- scripts ---------------------------------------------------------------------------------------------------
 
 
-def rejecting(result: int, source: int, reason: int) -> Script:
-    """A-ASSOCIATE-RJ."""
+def rejecting(*rejections: tuple[int, int, int]) -> Script:
+    """A-ASSOCIATE-RJ, with each (result, source, reason) in turn, over and over."""
+    turns = cycle(rejections)
 
     def script(caller: Caller) -> None:
         caller.hear_request()
-        caller.say(encode_reject(result, source, reason))
+        caller.say(encode_reject(*next(turns)))
 
     return script
 
