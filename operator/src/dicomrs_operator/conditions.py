@@ -154,6 +154,8 @@ def _receiving(running: Running, status: RouteStatus, missing: AbstractSet[str])
     if gone and not scp.listening:
         return FALSE, Reason.SECRET_MISSING, _missing(gone)
     where = f"{receiver.bind_address or receiver.interface} port {receiver.port}"
+    if scp.listening and scp.trouble and not status.disk.above_reserve:
+        return FALSE, Reason.RESERVE_REACHED, scp.trouble
     if scp.trouble or not scp.listening:
         return FALSE, Reason.NOT_LISTENING, scp.trouble or f"scp does not listen on {where}"
     also = f', with a copy of the Secret "{gone}", which is not whole any more' if gone else ""
@@ -189,11 +191,11 @@ def _storage(running: Running, known: Known) -> _Told:
     if status is None or status.revision != running.revision:
         return UNKNOWN, Reason.NOT_LOADED, "the dashboard has not loaded this version yet"
     disk = status.disk
-    if status.error or disk.trouble or not disk.writable:
+    if status.error or not disk.writable:
         return FALSE, Reason.STORAGE_TROUBLE, status.error or disk.trouble or f"{root} is not writable"
     if not disk.above_reserve:
-        full = f"the volume of {root} is full up to its reserve, so nothing is received"
-        return FALSE, Reason.RESERVE_REACHED, f"{full}; it drains as destinations take what waits, or make it larger"
+        full = disk.trouble or f"the volume of {root} is full up to its reserve"
+        return FALSE, Reason.RESERVE_REACHED, f"{full}; nothing is received meanwhile, what waits is sent on"
     return TRUE, Reason.STORAGE_READY, f"{root} is writable and above its reserve"
 
 

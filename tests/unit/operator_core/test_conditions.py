@@ -56,6 +56,21 @@ def route_is(**facts: Any) -> Change:
     return lambda status: status.update(facts)
 
 
+FULL = "only 1 MB are free on the volume, 5 MB are reserved (spec.storage.reserve): free some space"
+
+
+def full(status: dict[str, Any]) -> None:
+    """As dashboard and scp tell it: scp listens, and rejects every association."""
+    status["disk"].update(aboveReserve=False, trouble=FULL)
+    status["scp"].update(trouble=FULL)
+
+
+def test_a_full_volume_is_told_with_its_figures_and_what_goes_on() -> None:
+    found = told(full)
+    assert found["StorageHealthy"].message == f"{FULL}; nothing is received meanwhile, what waits is sent on"
+    assert found["Forwarding"].status == "True"
+
+
 @pytest.mark.parametrize(
     ("change", "fields", "condition", "status", "reason", "ready"),
     [
@@ -79,7 +94,8 @@ def route_is(**facts: Any) -> Change:
         ),
         (as_is, {"destinations": []}, "Forwarding", "False", Reason.NO_DESTINATION, "True"),
         (route_is(parked=2), {}, "Forwarding", "True", Reason.OBJECTS_PARKED, "True"),
-        (service("disk", aboveReserve=False), {}, "StorageHealthy", "False", Reason.RESERVE_REACHED, "False"),
+        (full, {}, "StorageHealthy", "False", Reason.RESERVE_REACHED, "False"),
+        (full, {}, "Receiving", "False", Reason.RESERVE_REACHED, "False"),
         (service("disk", writable=False), {}, "StorageHealthy", "False", Reason.STORAGE_TROUBLE, "False"),
         (route_is(error="cannot be read"), {}, "StorageHealthy", "False", Reason.STORAGE_TROUBLE, "False"),
         (route_is(revision="uid/0"), {}, "StorageHealthy", "Unknown", Reason.NOT_LOADED, "Unknown"),
