@@ -8,7 +8,7 @@ import yaml
 
 from dicomrs_wire.errors import AssociationError, Unreachable
 from support.objects import image, instance, series
-from support.polling import PATIENCE, eventually
+from support.polling import PATIENCE, eventually, hold
 from support.processes import LOOPBACK, free_port
 from support.router import SERVICES, annotated, changed, destination, route
 from support.sender import association, send, send_all, store
@@ -139,6 +139,26 @@ def test_a_route_that_is_drained_receives_nothing_and_delivers_what_waits(tmp_pa
     child.wait_for_port(router.port())
     send_all(router.port(), objects[1:])
     tap.wait_stored(3)
+
+
+def test_a_route_that_is_taken_away_by_force_sends_nothing_more(tmp_path, cluster_router, tap):
+    """The operator lets a deleted route drain first, unless a person has said that nothing more is to be sent."""
+    tap.stop()
+    document = annotated(route(tmp_path / "root", destination("tap", tap.port)), revision="uid/1")
+    router = cluster_router(document)
+    router.start()
+    objects = series(3)
+    send_all(router.port(), objects)
+    router.wait_for("scu", "destination failed")
+    hand_over(router)
+    router.wait_for("scu", "the route was taken away by force: what waits stays and is not sent", '"waiting": 3')
+    tap.start()
+    hold(lambda: not tap.arrived, "nothing is sent", 4)
+    router.routes = (document,)
+    assert len(router.spool().waiting()) == len(objects)
+
+    hand_over(router, annotated(document, revision="other/1"))
+    assert len(tap.wait_stored(len(objects))) == len(objects)
 
 
 def test_the_object_in_hand_is_finished_when_its_route_is_drained(tmp_path, cluster_router):

@@ -78,7 +78,8 @@ class ScuService:
     def _apply(self, routes: Iterable[ClinicRoute]) -> None:
         """Stop what is gone or asks for something else; start what is new. All others go on undisturbed.
 
-        A root that no route names any more is drained first, under the last route that named it.
+        A root that no route names any more is drained first, under the last route that named it. An operator has that
+        done before it takes a route away: what waits then was let go by force, and must not be sent.
         """
         wanted = {route.metadata.name: route for route in routes}
         roots = {route.spec.storage.root for route in wanted.values()}
@@ -89,6 +90,13 @@ class ScuService:
         for running in [*ending, *self._draining]:
             root = running.route.spec.storage.root
             if root in roots or not running.waiting:
+                running.stop()
+            elif running.route.revision:
+                logger.warning(
+                    "the route was taken away by force: what waits stays and is not sent",
+                    root=root,
+                    waiting=running.waiting,
+                )
                 running.stop()
             elif running not in self._draining:
                 logger.warning(
