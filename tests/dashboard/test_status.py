@@ -28,7 +28,7 @@ PROMISED = json.loads("""
   "disk": {"free": 1, "total": 2, "reserve": 3, "inodesFree": 4, "aboveReserve": true, "writable": true,
            "trouble": ""},
   "scp": {"alive": true, "at": "…", "revision": "uid/3", "refused": "", "listening": true, "trouble": "",
-          "associations": 0},
+          "full": false, "associations": 0},
   "scu": {"alive": true, "at": "…", "revision": "uid/3", "refused": "", "trouble": ""},
   "waiting": {"objects": 0, "bytes": 0, "oldest": ""},
   "parked": 0, "held": 0, "noDestination": 0, "quarantined": 0, "damaged": 0, "uncommitted": 0,
@@ -85,13 +85,14 @@ def test_objects_are_counted_by_what_becomes_of_them(spool, ask):
 
 def test_what_the_services_say_is_passed_on(spool, ask):
     told = {"one": {"trouble": "connection refused", "retry_in": 7.0, "suspended": True}}
-    spool.heartbeat("scp", now(), revision="u/3", refused="a.yaml:3: no", listening=True, trouble="t", associations=2)
+    door = {"listening": True, "trouble": "t", "full": True, "associations": 2}
+    spool.heartbeat("scp", now(), revision="u/3", refused="a.yaml:3: no", **door)
     spool.heartbeat("scu", now(), revision="u/2", refused="b.yaml:1: no", destinations=told)
     found = ask(annotated(route(spool.root, destination("one", 1)), revision="u/3")).route()
     assert found.revision == "u/3"
     scp, scu, (to,) = found.scp, found.scu, found.destinations
     assert (scp.alive, scp.revision, scp.refused, scp.listening) == (True, "u/3", "a.yaml:3: no", True)
-    assert (scp.trouble, scp.associations) == ("t", 2)
+    assert (scp.trouble, scp.full, scp.associations) == ("t", True, 2)
     assert (scu.alive, scu.revision, scu.refused, scu.trouble) == (True, "u/2", "b.yaml:1: no", "")
     assert (to.trouble, to.retry_in, to.suspended) == ("connection refused", 7.0, True)
 

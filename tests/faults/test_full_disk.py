@@ -49,6 +49,7 @@ def test_a_full_volume_refuses_keeps_drains_and_recovers(volume, make_router, ta
         with pytest.raises(Rejected) as caught:
             send_all(router.port(), objects[-1:])
         assert caught.value.result == 2  # transient
+        eventually(lambda: spool.status("scp")["full"], "the heartbeat tells it")
         assert {path.stem for path in spool.waiting()} == {one.uid for one in kept}
 
         # Somebody else takes the reserve too: not a byte is left when the target comes back.
@@ -61,6 +62,7 @@ def test_a_full_volume_refuses_keeps_drains_and_recovers(volume, make_router, ta
         filler.unlink()
         send_all(router.port(), objects[-3:])
         spool.wait_empty()
+        eventually(lambda: not spool.status("scp")["full"], "the heartbeat tells that it is over")
         row.trials, row.acknowledged = 1, len(kept) + 3
         row.losses = len(tap.lost([*kept, *objects[-3:]], once=True))
         assert row.losses == 0

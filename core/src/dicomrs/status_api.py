@@ -48,6 +48,8 @@ class ScpStatus(_Part):
     """Whether scanners can connect; never true of a service that is not alive."""
     trouble: str = ""
     """Why nothing is received, "" if nothing prevents it."""
+    full: bool = False
+    """Whether the volume had no room for more then, of bytes or of files."""
     associations: int = 0
     """Associations that are open."""
 

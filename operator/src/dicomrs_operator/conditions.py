@@ -154,7 +154,7 @@ def _receiving(running: Running, status: RouteStatus, missing: AbstractSet[str])
     if gone and not scp.listening:
         return FALSE, Reason.SECRET_MISSING, _missing(gone)
     where = f"{receiver.bind_address or receiver.interface} port {receiver.port}"
-    if scp.listening and scp.trouble and not status.disk.above_reserve:
+    if scp.listening and scp.trouble and scp.full:
         return FALSE, Reason.RESERVE_REACHED, scp.trouble
     if scp.trouble or not scp.listening:
         return FALSE, Reason.NOT_LISTENING, scp.trouble or f"scp does not listen on {where}"

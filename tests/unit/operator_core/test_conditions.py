@@ -62,13 +62,17 @@ FULL = "only 1 MB are free on the volume, 5 MB are reserved (spec.storage.reserv
 def full(status: dict[str, Any]) -> None:
     """As dashboard and scp tell it: scp listens, and rejects every association."""
     status["disk"].update(aboveReserve=False, trouble=FULL)
-    status["scp"].update(trouble=FULL)
+    status["scp"].update(trouble=FULL, full=True)
 
 
 def test_a_full_volume_is_told_with_its_figures_and_what_goes_on() -> None:
     found = told(full)
     assert found["StorageHealthy"].message == f"{FULL}; nothing is received meanwhile, what waits is sent on"
     assert found["Forwarding"].status == "True"
+
+
+def test_what_scp_said_last_of_a_volume_that_has_room_again_is_still_told_by_its_reason() -> None:
+    assert told(service("scp", trouble=FULL, full=True))["Receiving"].reason is Reason.RESERVE_REACHED
 
 
 @pytest.mark.parametrize(

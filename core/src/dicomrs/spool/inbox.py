@@ -87,9 +87,17 @@ class Inbox:
         if self._broken:
             return self._broken
         try:
-            free, total, files = self.fs.free(self.root)
+            return self.shortage()
         except OSError as error:
             return f"{self.root} cannot be read: {error.strerror}"
+
+    def shortage(self) -> str:
+        """Why the volume has no room, "" if it has.
+
+        Raises:
+            OSError: it does not answer.
+        """
+        free, total, files = self.fs.free(self.root)
         return shortage(self.root, free, files, self.reserve(total))
 
     def begin(self, origin: Origin, sop_class: str, sop_instance: str, transfer_syntax: str) -> Part:

@@ -95,6 +95,7 @@ def _scp(beat: ServiceView) -> ScpStatus:
         refused=_text(figures, "refused"),
         listening=beat.alive and figures.get("listening") is True,
         trouble=_fit(beat.trouble),
+        full=figures.get("full") is True,
         associations=_number(figures, "associations") if beat.alive else 0,
     )
 

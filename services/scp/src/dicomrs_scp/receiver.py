@@ -241,7 +241,9 @@ class RunningReceiver:
         """Write the service's status file for this root; refused: the problem of newer manifests, "" if none."""
         if not trouble and self._tls is not None:
             trouble = self._tls.credentials.trouble
-        trouble = trouble or self._closed()  # asks the volume, which may hang: not while holding the mutex
+        # Both ask the volume, which may hang: not while holding the mutex.
+        trouble = trouble or self._closed()
+        full = self._is_full()
         with self._mutex:
             figures: dict[str, Any] = {
                 "route": self.route.metadata.name,
@@ -249,11 +251,18 @@ class RunningReceiver:
                 "refused": refused,
                 "listening": self.listening,
                 "trouble": trouble,
+                "full": full,
                 "associations": len(self._associations),
                 "sinceStart": self._total.figures(),
                 "lastAssociation": self._last,
             }
         self._unwritable = write_heartbeat(self.inbox.root, "scp", figures)
+
+    def _is_full(self) -> bool:
+        try:
+            return bool(self.inbox.shortage())
+        except OSError:
+            return False
 
     @property
     def unready(self) -> str:
