@@ -1,6 +1,6 @@
 """A kind cluster with a clinic's networks: made for the run, removed at its end, also after a failure.
 
-E2E_KEEP=1 keeps the cluster, the networks and what a failed test has left, and uses them again in the next run.
+E2E_KEEP=1 keeps the cluster, the networks and what a failed test has left; the next run uses the first two again.
 """
 
 import os
@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from support.cluster.clinic import Clinic, install_crds
+from support.cluster.clinic import Clinic, install_crds, remove_clinics
 from support.cluster.kind import TOP, Cluster, build_images
 from support.cluster.network import Machine, Networks
 from support.cluster.peers import OrthancTarget, Scanner, Stranger, TapTarget
@@ -68,6 +68,7 @@ def cluster(request: pytest.FixtureRequest, steps: Steps) -> Iterator[Cluster]:
             building = pool.submit(_timed, steps, "build the images", lambda: build_images(made.engine))
             if keep:
                 made.reuse()
+                remove_clinics(made)
             else:
                 networks.remove()
                 made.delete()

@@ -192,3 +192,11 @@ def install_crds(cluster: Cluster) -> None:
     """As a cluster's admin does, once."""
     cluster.helm("upgrade", "--install", "dicomrs-crds", CRDS, "-n", "dicomrs-crds", "--create-namespace")
     cluster.kubectl("wait", "--for=condition=Established", "crd/clinicroutes.dicomrs.io", "--timeout=30s")
+
+
+def remove_clinics(cluster: Cluster) -> None:
+    """Those that an earlier run has left, which hold addresses that others want."""
+    operators = "app.kubernetes.io/name=dicomrs,app.kubernetes.io/component=operator"
+    for one in cluster.get("deployments", "-A", "-l", operators)["items"]:
+        labels = one["metadata"]["labels"]
+        Clinic(cluster, one["metadata"]["namespace"], release=labels["app.kubernetes.io/instance"]).remove()
