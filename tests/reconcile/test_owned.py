@@ -54,7 +54,7 @@ def test_a_secret_that_is_not_there_is_a_trouble_and_one_that_has_gone_leaves_it
     world.dashboard.changes.clear()
     world.eventually_is("Receiving", "True")
     world.cluster.delete("secrets", "door")
-    eventually(lambda: "not whole any more" in world.conditions()["Receiving"]["message"], "it is told")
+    eventually(lambda: "a copy is in use, make it again" in world.conditions()["Receiving"]["message"], "it is told")
     assert data(world, DOOR) == {"door.tls.crt": "QQ=="}
 
 

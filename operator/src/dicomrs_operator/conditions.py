@@ -158,7 +158,7 @@ def _receiving(running: Running, status: RouteStatus, missing: AbstractSet[str])
         return FALSE, Reason.RESERVE_REACHED, scp.trouble
     if scp.trouble or not scp.listening:
         return FALSE, Reason.NOT_LISTENING, scp.trouble or f"scp does not listen on {where}"
-    also = f', with a copy of the Secret "{gone}", which is not whole any more' if gone else ""
+    also = f'; the Secret "{gone}" is gone or has lost its files: a copy is in use, make it again' if gone else ""
     return TRUE, Reason.LISTENING, f"{receiver.ae_title} listens on {where}{also}"
 
 
