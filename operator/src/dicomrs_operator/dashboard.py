@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import os
 from typing import Final
 
 import aiohttp
@@ -41,7 +42,14 @@ async def ask(session: aiohttp.ClientSession, url: str, token: str) -> StatusRep
             return StatusReport.model_validate_json(body)
     except TimeoutError as error:
         raise DashboardError("no answer within 10 seconds") from error
+    except aiohttp.ClientConnectorError as error:
+        raise DashboardError(f"no connection to {url} ({_cause(error.os_error)}); look at its pod") from error
     except (aiohttp.ClientError, OSError) as error:
         raise DashboardError(f"{type(error).__name__}: {error}") from error
     except (ValidationError, binascii.Error, UnicodeDecodeError) as error:
         raise DashboardError("what it says cannot be read; are operator and dashboard of one version?") from error
+
+
+def _cause(error: OSError) -> str:
+    """The system's words, which asyncio replaces by its own."""
+    return os.strerror(error.errno) if error.errno and error.errno > 0 else str(error.strerror or error)
