@@ -3,6 +3,7 @@
 import json
 from contextlib import suppress
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from support.cluster.kind import TOP, Cluster
@@ -114,6 +115,18 @@ class Clinic:
         (found,) = self.get("pods", "-l", self.selector(component))["items"]
         return found
 
+    def kill(self, component: str) -> None:
+        """SIGKILL to the service, from the node: it hears nothing of it."""
+        (state,) = self.pod(component)["status"]["containerStatuses"]
+        container = state["containerID"].rpartition("/")[2]
+        self.cluster.on_node("ctr", "-n", "k8s.io", "tasks", "kill", "--signal", "SIGKILL", container)
+
+    def folder(self, name: str = "hospital-a") -> str:
+        """Where the node has the folder of a route."""
+        claim = self.get("persistentvolumeclaim", f"{self.fullname}-spool")
+        spec = self.cluster.get("persistentvolume", claim["spec"]["volumeName"])["spec"]
+        return f"{(spec.get('hostPath') or spec['local'])['path']}/{name}"
+
     def usage(self, component: str, seconds: float = 5) -> tuple[float, float]:
         """Resident memory (megabytes) and the share of one CPU (percent, over so many seconds) of a service."""
         words = self.exec(component, "python", "-c", _USAGE.replace("SECONDS", str(seconds))).split()
@@ -188,9 +201,9 @@ class Clinic:
             self.kubectl("patch", "clinicroute", left["metadata"]["name"], "--type=merge", "-p", patch)
 
 
-def install_crds(cluster: Cluster) -> None:
-    """As a cluster's admin does, once."""
-    cluster.helm("upgrade", "--install", "dicomrs-crds", CRDS, "-n", "dicomrs-crds", "--create-namespace")
+def install_crds(cluster: Cluster, chart: Path = CRDS) -> None:
+    """As a cluster's admin does, once, and for another version of the chart again."""
+    cluster.helm("upgrade", "--install", "dicomrs-crds", chart, "-n", "dicomrs-crds", "--create-namespace")
     cluster.kubectl("wait", "--for=condition=Established", "crd/clinicroutes.dicomrs.io", "--timeout=30s")
 
 

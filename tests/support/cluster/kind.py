@@ -70,6 +70,11 @@ class Cluster:
         """Run a program on the node, as root."""
         return call(self.engine, "exec", self.node, *words, within=within)
 
+    def waiting(self, folder: str) -> int:
+        """How many objects a route's folder on the node holds."""
+        found = self.on_node("find", folder, "-path", f"{folder}/.*", "-prune", "-o", "-name", "*.dcm", "-print")
+        return len(found.split())
+
     def load_images(self) -> None:
         """Give the node the images of this source tree."""
         archive = self.folder / "images.tar"

@@ -8,6 +8,7 @@ from contextlib import suppress
 
 from support.cluster.kind import NAME, PEERS_IMAGE, Cluster
 from support.cluster.programs import CallError, call
+from support.polling import eventually
 
 HTR, CLINIC = f"kind-{NAME}-htr", f"kind-{NAME}-clinic"
 # Docker gives a container the default route of the network whose name comes first; that must go on being `kind`.
@@ -34,16 +35,40 @@ class Networks:
             call(self._engine, "network", "create", *options, "--subnet", subnet, network)
         self.connect_node()
 
-    def connect_node(self) -> None:
-        """Give the node its addresses."""
-        for network, address in NODE.items():
-            call(self._engine, "network", "connect", "--ip", address, network, self.cluster.node)
+    def connect_node(self, *networks: str) -> None:
+        """Give the node its addresses: on these networks, on all if none is named."""
+        for network in networks or NODE:
+            if network not in self._networks_of_node():
+                call(self._engine, "network", "connect", "--ip", NODE[network], network, self.cluster.node)
+
+    def _networks_of_node(self) -> list[str]:
+        names = "{{range $name, $_ := .NetworkSettings.Networks}}{{$name}} {{end}}"
+        return call(self._engine, "inspect", "-f", names, self.cluster.node).split()
+
+    def add_address(self, address: str) -> None:
+        """Give the node one more address on the scanners' network, until it is restarted."""
+        self.cluster.on_node("ip", "address", "replace", f"{address}/24", "dev", self._scanners_interface())
+
+    def remove_address(self, address: str) -> None:
+        """Take it away again."""
+        self.cluster.on_node("ip", "address", "delete", f"{address}/24", "dev", self._scanners_interface())
+
+    def _scanners_interface(self) -> str:
+        return self.cluster.on_node("ip", "-o", "address", "show", "to", HTR_ADDRESS).split()[1]
 
     def restart_node(self) -> None:
         """As after a power cut; the node comes back with one network only, as kind wants it: connect_node() is next."""
         for network in NODE:
             call(self._engine, "network", "disconnect", network, self.cluster.node)
         call(self._engine, "restart", "-t", "0", self.cluster.node)
+        # A second address that comes before kind's entry point has looked ends it.
+        eventually(self._kubelet_runs, "the kubelet runs")
+
+    def _kubelet_runs(self) -> bool:
+        try:
+            return self.cluster.on_node("systemctl", "is-active", "kubelet").strip() == "active"
+        except CallError:
+            return False
 
     def remove(self) -> None:
         """Be rid of them and of every machine on them, whoever started it."""

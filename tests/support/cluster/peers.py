@@ -41,10 +41,12 @@ class Scanner(Machine):
         """With no objects."""
         self.start("sleep", "infinity")
 
-    def echo(self, host: str = HTR_ADDRESS, port: int = 104, called: str = AE_TITLE) -> bool:
+    def echo(
+        self, host: str = HTR_ADDRESS, port: int = 104, called: str = AE_TITLE, calling: str = "SCANNER_1"
+    ) -> bool:
         """Whether C-ECHO is answered."""
         try:
-            self.run("echoscu", "-to", 3, "-ta", 3, "-td", 3, "-aet", "SCANNER_1", "-aec", called, host, port)
+            self.run("echoscu", "-to", 3, "-ta", 3, "-td", 3, "-aet", calling, "-aec", called, host, port)
         except CallError:
             return False
         return True
@@ -53,6 +55,8 @@ class Scanner(Machine):
         self, instances: Sequence[Instance], *options: str, host: str = HTR_ADDRESS, port: int = 104
     ) -> list[Instance]:
         """Those that storescu was told are safe: all, or those before the first that was refused or cut off.
+
+        It sends in the order in which the folder lists them, which is none.
 
         options: of storescu.
         """
