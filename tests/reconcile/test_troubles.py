@@ -50,6 +50,17 @@ def test_a_cluster_without_our_schema_is_told_to_get_it(make_world) -> None:
     assert world.cluster.writes == []
 
 
+def test_an_api_server_that_is_sick_at_the_start_is_waited_for(make_world) -> None:
+    world = make_world(start=False)
+    world.cluster.fails = True
+    child = world.operator.start()
+    eventually(lambda: "etcd is not well" in tail(world.operator.log), "it is told")
+    hold(lambda: child.alive, "the operator goes on", 3)
+    world.cluster.fails = False
+    eventually(world.told, "the ConfigMap")
+    assert tail(world.operator.log, 200).count("etcd is not well") == 1, "not a line for every try"
+
+
 @pytest.mark.parametrize("schema", ["0123456789ab", ""])
 def test_another_schema_keeps_what_runs_and_takes_nothing_new(world, schema) -> None:
     world.apply(allow={"callingAeTitles": ["CT1"]})

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+from typing import Final
 
 import aiohttp
 import kopf
@@ -17,6 +18,8 @@ from dicomrs_operator.schema import SchemaMissingError, schema_trouble
 from dicomrs_operator.serving import serving
 from dicomrs_operator.settings import Settings, SettingsError, read
 
+_RETRY_SECONDS: Final = 1
+
 logger = log.get_logger()
 
 
@@ -24,8 +27,8 @@ async def _run(settings: Settings) -> Exit:
     async with new_session(settings.access) as session, aiohttp.ClientSession() as web:
         api = Api(settings.access, settings.namespace, session)
         try:
-            await schema_trouble(api, digest())
-        except (SchemaMissingError, ApiError) as error:
+            await _api_answers(api)
+        except SchemaMissingError as error:
             logger.error("cannot start", problem=str(error))
             return Exit.FAILED
         reconciler = Reconciler(settings, api, web)
@@ -43,6 +46,25 @@ async def _run(settings: Settings) -> Exit:
             for one in work:
                 one.cancel()
     return Exit.OK
+
+
+async def _api_answers(api: Api) -> None:
+    """Wait until the API server answers; ending instead would mean minutes of back-off when a node has just started.
+
+    Raises:
+        SchemaMissingError: the cluster has no ClinicRoute.
+    """
+    said = ""
+    while True:
+        try:
+            await schema_trouble(api, digest())
+        except ApiError as error:
+            if str(error) != said:
+                logger.warning("the API server does not answer, trying again", problem=str(error))
+            said = str(error)
+            await asyncio.sleep(_RETRY_SECONDS)
+        else:
+            return
 
 
 def main() -> Exit:
