@@ -78,10 +78,12 @@ def _place(receiver: Receiver) -> tuple[str, str]:
     if ip.is_loopback:
         return address, _LOOPBACK
     if address not in addresses:
+        # Nobody means a link-local one, and each pod of a cluster's node adds one.
+        there = sorted(one for one in addresses if not ipaddress.ip_address(one).is_link_local)
         raise ListenError(
             Trouble.NOT_HERE,
             f"{address} is not an address of this machine (spec.receiver.bindAddress); "
-            f"it has {', '.join(sorted(addresses))}; trying again",
+            f"it has {', '.join(there)}; trying again",
         )
     return address, addresses[address]
 
