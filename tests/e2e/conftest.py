@@ -148,6 +148,7 @@ ClinicMaker = Callable[..., Clinic]
 def make_clinic(request: pytest.FixtureRequest, cluster: Cluster, crds: None, steps: Steps) -> Iterator[ClinicMaker]:
     """Clinics by namespace, as of Clinic; nothing is installed yet. They are removed with the module."""
     made: list[Clinic] = []
+    failed_before = request.session.testsfailed
 
     def make(namespace: str, **options: str) -> Clinic:
         clinic = Clinic(cluster, namespace, **options)
@@ -156,7 +157,7 @@ def make_clinic(request: pytest.FixtureRequest, cluster: Cluster, crds: None, st
         return clinic
 
     yield make
-    if KEEP and request.session.testsfailed:
+    if KEEP and request.session.testsfailed > failed_before:
         return
     for clinic in made:
         with steps.step(f"remove {clinic.namespace}"):
