@@ -60,6 +60,10 @@ class Clinic:
         """To the revision before."""
         return self.cluster.helm("rollback", self.release, "-n", self.namespace, *options)
 
+    def test(self, *options: str) -> str:
+        """`helm test`: what it prints."""
+        return self.cluster.helm("test", self.release, "-n", self.namespace, "--timeout=60s", *options)
+
     def uninstall(self) -> str:
         """The release goes; the spool and the routes stay."""
         return self.cluster.helm("uninstall", self.release, "-n", self.namespace, "--wait")
