@@ -195,6 +195,8 @@ class Clinic:
             self._let_go()
         with suppress(CallError):
             self.uninstall()
+        # Before the namespace, which on meeting a claim's finalizer would look again only after 8 seconds.
+        self.kubectl("delete", "persistentvolumeclaims", "--all", "--timeout=60s")
         self.kubectl("delete", "namespace", self.namespace, "--ignore-not-found", "--timeout=120s", within=150)
         self.kubectl("label", "node", self.cluster.node, f"htr.dicomrs.io/{self.address}-")
 
