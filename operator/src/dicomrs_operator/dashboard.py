@@ -1,7 +1,6 @@
 """Asks the dashboard how the services fare."""
 
 import base64
-import binascii
 import os
 from typing import Final
 
@@ -30,7 +29,7 @@ async def ask(session: aiohttp.ClientSession, url: str, token: str) -> StatusRep
         DashboardError: it does not answer within ten seconds, or refuses, or says what cannot be read.
     """
     try:
-        bearer = base64.b64decode(token).decode("ascii")
+        bearer = base64.b64decode(token).decode("ascii").strip()  # as the dashboard reads it; a person may have made it
         async with session.get(
             f"{url}/api/v1/status", headers={"Authorization": f"Bearer {bearer}"}, timeout=_SECONDS
         ) as response:
@@ -38,16 +37,27 @@ async def ask(session: aiohttp.ClientSession, url: str, token: str) -> StatusRep
                 raise DashboardError("it refuses the token of the Secret that it shares with the operator")
             if response.status != 200:
                 raise DashboardError(f"it answered {response.status}")
-            body = await response.content.read(_LARGEST_BYTES)
-            return StatusReport.model_validate_json(body)
+            return StatusReport.model_validate_json(await _whole(response))
     except TimeoutError as error:
         raise DashboardError("no answer within 10 seconds") from error
     except aiohttp.ClientConnectorError as error:
         raise DashboardError(f"no connection to {url} ({_cause(error.os_error)}); look at its pod") from error
     except (aiohttp.ClientError, OSError) as error:
         raise DashboardError(f"{type(error).__name__}: {error}") from error
-    except (ValidationError, binascii.Error, UnicodeDecodeError) as error:
+    except ValidationError as error:
         raise DashboardError("what it says cannot be read; are operator and dashboard of one version?") from error
+    except ValueError as error:  # not base64, not ASCII, or not fit for a header
+        raise DashboardError("the token in the Secret that they share is none; delete that Secret") from error
+
+
+async def _whole(response: aiohttp.ClientResponse) -> bytes:
+    """The whole body, which arrives in as many pieces as the network likes."""
+    body = bytearray()
+    async for piece in response.content.iter_any():
+        body += piece
+        if len(body) > _LARGEST_BYTES:
+            raise DashboardError("it says more than can be read")
+    return bytes(body)
 
 
 def _cause(error: OSError) -> str:

@@ -1,10 +1,12 @@
 """What the operator says of a dashboard that cannot be reached: words for whoever reads a route's condition."""
 
 import asyncio
+import base64
 
 import aiohttp
 import pytest
 
+from dicomrs.status_api import StatusReport
 from dicomrs_operator.dashboard import DashboardError, ask
 from support.processes import LOOPBACK, free_port
 
@@ -19,3 +21,41 @@ def test_nobody_listens() -> None:
     with pytest.raises(DashboardError) as caught:
         asyncio.run(asked())
     assert str(caught.value) == f"no connection to {url} (Connection refused); look at its pod"
+
+
+async def _asked_of(answer: list[bytes], token: bytes) -> tuple[StatusReport, bytes]:
+    """What is read from a server that sends these pieces, and what it was shown."""
+    shown = asyncio.get_running_loop().create_future()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.read(10_000)
+        try:
+            for piece in [b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(b"".join(answer)), *answer]:
+                writer.write(piece)
+                await writer.drain()
+                await asyncio.sleep(0.05)
+            writer.close()
+            await writer.wait_closed()
+        finally:
+            shown.set_result(head)
+
+    port = free_port()
+    async with await asyncio.start_server(serve, LOOPBACK, port):
+        try:
+            async with aiohttp.ClientSession() as session:
+                report = await ask(session, f"http://{LOOPBACK}:{port}", base64.b64encode(token).decode())
+        finally:
+            head = await shown
+        return report, head
+
+
+def test_an_answer_comes_in_pieces_and_a_token_made_by_a_person_ends_its_line() -> None:
+    text = StatusReport(version="1", at="").model_dump_json(by_alias=True).encode()
+    report, shown = asyncio.run(_asked_of([text[:9], text[9:]], b"made-by-hand\n"))
+    assert report.version == "1"
+    assert b"Authorization: Bearer made-by-hand\r\n" in shown
+
+
+def test_a_token_that_no_header_can_carry_is_told() -> None:
+    with pytest.raises(DashboardError, match="delete that Secret"):
+        asyncio.run(_asked_of([], b"two\nlines"))
