@@ -59,14 +59,15 @@ def copies(
 ) -> Object:
     """The Secret of copies for a component, one key for each file: `<secret>.tls.crt` and so on.
 
-    A source that has gone leaves the copy that is there: a service in use loses no certificate by it.
+    A source that has gone, or has lost its files, leaves the copy that is there: a service in use loses no certificate.
     """
     held: Mapping[str, str] = (present or {}).get("data") or {}
     data: dict[str, str] = {}
     for name in sorted(names):
         files = {file: f"{name}.{file}" for file in FILES}
-        if name in sources:
-            data |= {key: sources[name][file] for file, key in files.items() if file in sources[name]}
+        source = sources.get(name, {})
+        if any(file in source for file in FILES):
+            data |= {key: source[file] for file, key in files.items() if file in source}
         else:
             data |= {key: held[key] for key in files.values() if key in held}
     return _object(settings, "v1", "Secret", settings.secrets_of(component)) | {"type": "Opaque", "data": data}
@@ -81,34 +82,32 @@ def targets_policy(settings: Settings, routes: Iterable[Running]) -> Object:
     """The NetworkPolicy that lets the sending service reach its destinations and names, and nothing else.
 
     A policy knows addresses only: a destination named by its host gets a rule that allows its port everywhere.
+    It lets nobody in: from where reports may come, the chart's policy says, and what policies allow adds up.
     """
     routes = list(routes)
     destinations = [one for route in routes for one in route.route.spec.destinations]
     peers = sorted({(_block(one.host), one.port) for one in destinations})
-    egress: list[Object] = [_rule("to", "", [("UDP", _DNS_PORT), ("TCP", _DNS_PORT)])]
-    egress += [_rule("to", block, [("TCP", port)]) for block, port in peers]
-    listens = [one.commitment.listen for one in destinations if one.commitment is not None]
-    reports = sorted({listen.port for listen in listens if listen is not None})
-    ingress = [_rule("from", "", [("TCP", port) for port in reports])] if reports else []
+    egress: list[Object] = [_rule("", [("UDP", _DNS_PORT), ("TCP", _DNS_PORT)])]
+    egress += [_rule(block, [("TCP", port)]) for block, port in peers]
     return _object(settings, _POLICY_API, "NetworkPolicy", settings.targets_policy) | {
         "spec": {
             "podSelector": {"matchLabels": pod_labels(settings, "scu")},
             "policyTypes": ["Egress", "Ingress"],
             "egress": egress,
-            "ingress": ingress,
+            "ingress": [],
         }
     }
 
 
 def _block(host: str) -> str:
-    """The block of one address; "" for a host name."""
-    address = plain_ip(host)
+    """The block of one address, without an IPv6 zone, which a policy does not know; "" for a host name."""
+    address = plain_ip(host.partition("%")[0])
     return "" if address is None else f"{address}/{address.max_prefixlen}"
 
 
-def _rule(direction: str, block: str, ports: Iterable[tuple[str, int]]) -> Object:
+def _rule(block: str, ports: Iterable[tuple[str, int]]) -> Object:
     rule: Object = {"ports": [{"protocol": protocol, "port": port} for protocol, port in ports]}
-    return rule | ({direction: [{"ipBlock": {"cidr": block}}]} if block else {})
+    return rule | ({"to": [{"ipBlock": {"cidr": block}}]} if block else {})
 
 
 def _object(settings: Settings, api: str, kind: str, name: str) -> Object:

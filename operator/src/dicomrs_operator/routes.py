@@ -133,10 +133,9 @@ def routes_yaml(routes: Iterable[Running]) -> str:
 def read_routes_yaml(text: str) -> dict[str, Running]:
     """Return by name the routes of such a text; those that cannot be read, or that this model refuses, are left out."""
     try:
-        items = yaml.safe_load(text)["items"]
-    except (yaml.YAMLError, TypeError, KeyError):
+        found = [_read(item) for item in yaml.safe_load(text)["items"] or ()]
+    except (yaml.YAMLError, TypeError, KeyError, ValueError, RecursionError):  # somebody may have written it by hand
         return {}
-    found = [_read(item) for item in items or ()]
     return {one.name: one for one in found if one is not None}
 
 

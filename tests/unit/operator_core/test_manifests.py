@@ -38,6 +38,8 @@ def test_what_was_written_is_read_back_after_a_start() -> None:
 
 def test_what_cannot_be_read_is_left_out() -> None:
     good = routes_yaml([runs("a")])
+    for written_by_hand in ("items: 5", "items: [{spec: 2001-99-99}]", "[" * 5000):
+        assert read_routes_yaml(written_by_hand) == {}
     assert read_routes_yaml("{{{") == read_routes_yaml("") == read_routes_yaml("[]") == {}
     broken = yaml.safe_load(good)
     broken["items"] += [None, {}, broken["items"][0] | {"spec": {}}]
@@ -54,6 +56,8 @@ def test_each_service_gets_its_own_secrets_only() -> None:
 def test_a_source_that_has_gone_leaves_its_copy() -> None:
     present = {"data": {"door.tls.crt": "QQ==", "other.tls.crt": "Qg=="}}
     assert copies(SETTINGS, "scp", {"door"}, {}, present)["data"] == {"door.tls.crt": "QQ=="}
+    emptied = {"door": {"password": "Qw=="}}
+    assert copies(SETTINGS, "scp", {"door"}, emptied, present)["data"] == {"door.tls.crt": "QQ=="}
 
 
 def test_the_sending_service_reaches_its_targets_names_and_nothing_else() -> None:
@@ -69,11 +73,12 @@ def test_the_sending_service_reaches_its_targets_names_and_nothing_else() -> Non
         {"ports": [{"protocol": "TCP", "port": 4243}], "to": [{"ipBlock": {"cidr": "192.168.10.16/32"}}]},
         {"ports": [{"protocol": "TCP", "port": 104}], "to": [{"ipBlock": {"cidr": "fd00::7/128"}}]},
     ]
-    assert policy["ingress"] == [{"ports": [{"protocol": "TCP", "port": 11113}]}]
+    assert policy["ingress"] == [], "the chart's policy says who may deliver reports"
 
 
-def test_without_reports_nobody_reaches_the_sending_service() -> None:
-    assert targets_policy(SETTINGS, [runs()])["spec"]["ingress"] == []
+def test_a_target_in_an_ipv6_zone_is_a_block_without_it() -> None:
+    rules = targets_policy(SETTINGS, [runs(destinations=[DESTINATION | {"host": "fe80::1%eth0"}])])["spec"]["egress"]
+    assert rules[1]["to"] == [{"ipBlock": {"cidr": "fe80::1/128"}}]
 
 
 def test_an_object_is_written_only_when_it_says_something_else() -> None:
