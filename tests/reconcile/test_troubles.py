@@ -115,8 +115,20 @@ def test_what_cannot_be_handed_over_does_not_stay_true(world) -> None:
     world.apply(port=105)
     world.eventually_is("Ready", "Unknown", "NotLoaded")
     assert "exceeded quota" in tail(world.operator.log)
+    assert "exceeded quota" in world.conditions()["Accepted"]["message"]
     world.cluster.refuses = ""
     world.eventually_is("Ready", "True")
+
+
+def test_what_was_handed_over_is_the_last_good_version_though_more_was_refused(world) -> None:
+    ready(world)
+    world.cluster.refuses = "networkpolicies"
+    moved = {"name": "zeroclick", "host": "192.168.10.17", "port": 4243, "aeTitle": "ZEROCLICK"}
+    world.apply(allow={"callingAeTitles": ["CT1"]}, destinations=[moved])
+    eventually(lambda: "192.168.10.17" in world.told(), "the edit is handed over")
+    world.apply(port=999, destinations=[moved])
+    world.eventually_is("Accepted", "False", "PortNotReserved")
+    hold(lambda: "192.168.10.17" in world.told() and "CT1" in world.told(), "what the services had", 3)
 
 
 def test_a_watch_that_is_dead_fails_the_health_check_and_the_list_still_works(make_world) -> None:

@@ -3,6 +3,7 @@
 Pure functions: no Kubernetes, no clock.
 """
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -12,7 +13,10 @@ from dicomrs_operator.routes import CONFIRM, Running, Wanted, running
 from dicomrs_operator.settings import Reservation
 
 _UPGRADE = "helm upgrade with --reset-then-reuse-values"  # values given before would be lost
+_LARGEST_BYTES = 64 << 10  # all routes share one ConfigMap of 1 MiB: one too long would keep back the others' edits
 _ANYWHERE = {"0.0.0.0", "::"}  # noqa: S104  # compared with, never bound
+
+_TOO_LONG = "it has {} bytes and may have {}; shorten its lists, or make several routes of it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,7 @@ class Circumstances:
     schema_trouble: str = ""
     """Why nothing new can be accepted: the schema in the cluster is not ours; "" if it is."""
     received: Mapping[str, bool] | None = None
-    """By route, whether objects were received under its present root; None: not known now."""
+    """By revision of a route that runs, whether objects were received under its root; None: not known now."""
 
 
 def accept(
@@ -102,6 +106,8 @@ def _candidate(
             return None, (Refusal(Reason.SCHEMA_DIFFERS, circumstances.schema_trouble),)
         if (route.doubted or (last is not None and last.generation == route.generation)) and not route.confirmed:
             return None, (Refusal(Reason.SCHEMA_DIFFERS, _taken(route)),)
+        if (size := len(json.dumps(spec))) > _LARGEST_BYTES:
+            return None, (Refusal(Reason.INVALID_SPEC, f"spec: {_TOO_LONG.format(size, _LARGEST_BYTES)}"),)
     candidate = running(route, spec)
     if isinstance(candidate, list):
         return None, tuple(Refusal(Reason.INVALID_SPEC, problem) for problem in candidate)
@@ -207,14 +213,14 @@ def _moved(candidate: Running, last: Running | None, received: Mapping[str, bool
     root = candidate.route.spec.storage.root
     if last is None or last.route.spec.storage.root == root:
         return []
-    known = None if received is None else received.get(candidate.name)
+    known = None if received is None else received.get(last.revision)
     if known is False:
         return []
     was = last.route.spec.storage.root
     if known:
         why = f'objects were received in "{was}", and they would stay behind; leave it, or make a new route'
     else:
-        why = f'whether objects were received in "{was}" is not known while the dashboard does not answer; wait'
+        why = f'whether objects were received in "{was}" is not known before the dashboard has looked; wait'
     return [Refusal(Reason.ROOT_IMMUTABLE, f"spec.storage.root: {why}")]
 
 

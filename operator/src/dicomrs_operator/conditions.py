@@ -14,6 +14,7 @@ from dicomrs_operator.routes import Running, Wanted
 TRUE: Final = "True"
 FALSE: Final = "False"
 UNKNOWN: Final = "Unknown"
+_LONGEST: Final = 4096  # the API server refuses a whole status for one message of more than 32768
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,8 @@ class Condition:
     @property
     def text(self) -> str:
         """The message, with the place where it is explained unless all is well."""
-        return self.message if self.reason in GOOD else self.message + section(self.reason)
+        said = self.message if len(self.message) <= _LONGEST else self.message[:_LONGEST] + " …"
+        return said if self.reason in GOOD else said + section(self.reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +44,13 @@ class Known:
     """Why the dashboard does not answer; "" if it does."""
     missing_secrets: AbstractSet[str] = frozenset()
     """The Secrets that it names and that do not exist or are not whole."""
+    untold: str = ""
+    """Why the cluster did not take all that the services are to be told; "" if it did."""
 
 
 def conditions(wanted: Wanted, verdict: Verdict, known: Known, left: str = "") -> list[Condition]:
     """Return the five conditions of a route. left: what a deleted route still has."""
-    accepted = _accepted(wanted, verdict)
+    accepted = _accepted(wanted, verdict, known.untold)
     running = verdict.running
     if running is None:
         none = "no version of this route was ever accepted, so nothing runs"
@@ -107,9 +111,11 @@ def figures(known: Known) -> Object:
 _Told = tuple[str, Reason, str]
 
 
-def _accepted(wanted: Wanted, verdict: Verdict) -> Condition:
+def _accepted(wanted: Wanted, verdict: Verdict, untold: str) -> Condition:
     if not verdict.refusals:
-        return Condition("Accepted", TRUE, Reason.ACCEPTED, "the services are told this version", wanted.generation)
+        told = f"the cluster does not take what the services are to be told, it is tried again: {untold}"
+        message = told if untold else "the services are told this version"
+        return Condition("Accepted", TRUE, Reason.ACCEPTED, message, wanted.generation)
     message = "; ".join(refusal.message for refusal in verdict.refusals)
     if verdict.running is not None:
         message += f"; the version accepted last goes on (generation {verdict.running.generation})"

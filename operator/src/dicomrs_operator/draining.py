@@ -54,7 +54,8 @@ def _judged(running: Running, status: RouteStatus, stopped_at: str) -> Drain:
 
 def _loaded(status: RouteStatus, running: Running) -> dict[str, bool]:
     services: dict[str, ScpStatus | ScuStatus] = {"scp": status.scp, "scu": status.scu}
-    return {name: one.alive and one.revision == running.revision for name, one in services.items()}
+    loaded = {name: one.alive and one.revision == running.revision for name, one in services.items()}
+    return loaded | {"dashboard": status.revision == running.revision}  # it counts by the destinations that it knows
 
 
 def _left(running: Running, status: RouteStatus) -> str:

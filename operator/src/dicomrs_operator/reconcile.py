@@ -43,7 +43,8 @@ class Reconciler:
         self._digest = digest()
         self._lock = asyncio.Lock()
         self._wake = asyncio.Event()
-        self._good: dict[str, Running] | None = None  # None: as the ConfigMap has it
+        self._good: dict[str, Running] = {}
+        self._sure = False  # whether that is what the ConfigMap has: a write that failed may have come to it or not
         self._report: StatusReport | None = None
         self._trouble: str | None = None  # None: it was not asked yet
         self._stopped_at: dict[str, str] = {}  # of routes that drain, by uid: when scp had stopped
@@ -111,28 +112,37 @@ class Reconciler:
         async with self._lock:
             listed = [Wanted(body) for body in await self._api.list(API, PLURAL)]
             self.watch.listed(listed)
+            self._forget(listed)
             # After the list: what it shows is read with this schema, or with one that we then see differs.
             trouble = await schema_trouble(self._api, self._digest)
             routes = await self._held(listed)
             present = await self._owned.routes()
-            if self._good is None:
-                self._good = read_routes_yaml(((present or {}).get("data") or {}).get(ROUTES_KEY, ""))
+            if present is not None and not self._sure:
+                self._good = read_routes_yaml((present.get("data") or {}).get(ROUTES_KEY, ""))
             circumstances = Circumstances(self._settings.reservation, trouble, self._received())
             verdicts = accept(routes, self._good, circumstances)
             running = {one.running.name: one.running for one in verdicts.values() if one.running is not None}
             sources = await self._owned.sources(running.values())
             token = await self._owned.ensure_token()
             failure: ApiError | None = None
+            self._sure = False
             try:
                 await self._owned.write(running.values(), sources, present, token)
-                self._good = running
+                self._good, self._sure = running, True
             except ApiError as error:
                 failure = error  # the statuses are told all the same: what the services have not got is not True
             self._count(verdicts)
             if self._trouble is not None:  # else a start would turn what is True into Unknown for a moment
-                await _all(self._tell(route, verdicts[route.name], sources) for route in routes)
+                untold = str(failure) if failure is not None else ""
+                await _all(self._tell(route, verdicts[route.name], sources, untold) for route in routes)
             if failure is not None:
                 raise failure
+
+    def _forget(self, listed: Iterable[Wanted]) -> None:
+        """Keep nothing of routes that have gone."""
+        uids = {route.uid for route in listed}
+        self._stopped_at = {uid: at for uid, at in self._stopped_at.items() if uid in uids}
+        self._written_at = {uid: at for uid, at in self._written_at.items() if uid in uids}
 
     async def _held(self, listed: Iterable[Wanted]) -> list[Wanted]:
         """Return the routes that cannot vanish before we let them go; new ones are taken hold of."""
@@ -161,16 +171,16 @@ class Reconciler:
     def _received(self) -> Mapping[str, bool] | None:
         if self._report is None:
             return None
-        return {one.name: one.received for one in self._report.routes if not one.error}
+        return {one.revision: one.received for one in self._report.routes if not one.error}
 
     def _count(self, verdicts: Mapping[str, Verdict]) -> None:
         refused = sum(bool(one.refusals) for one in verdicts.values())
         self.figures.routes.labels("false").set(refused)
         self.figures.routes.labels("true").set(len(verdicts) - refused)
 
-    async def _tell(self, route: Wanted, verdict: Verdict, sources: Sources) -> None:
+    async def _tell(self, route: Wanted, verdict: Verdict, sources: Sources, untold: str) -> None:
         """Write the route's status where it has changed, and let go of the route once it is drained."""
-        known = self._known(verdict.running, sources)
+        known = self._known(verdict.running, sources, untold)
         left = self._drain(route, verdict.running, known)
         new = conditions(route, verdict, known, left.message if left is not None else "")
         before = present_conditions(route.body)
@@ -192,17 +202,17 @@ class Reconciler:
         if left is not None and left.done and body is not None:
             await self._let_go(Wanted(body), left)
 
-    def _known(self, running: Running | None, sources: Sources) -> Known:
+    def _known(self, running: Running | None, sources: Sources, untold: str) -> Known:
         trouble = self._trouble or ""
         if running is None:
-            return Known(None, trouble)
+            return Known(None, trouble, untold=untold)
         spec = running.route.spec
         every = [spec.receiver.tls, *(one.tls for one in spec.destinations)]
         names = {tls.secret_name for tls in every if tls is not None}
         missing = {name for name in names if name not in sources or not _usable(sources[name])}
         reported = self._report.routes if self._report is not None else ()
         status = next((one for one in reported if one.name == running.name), None)
-        return Known(status, trouble, missing)
+        return Known(status, trouble, missing, untold)
 
     def _drain(self, route: Wanted, running: Running | None, known: Known) -> Drain | None:
         if not route.deleting:
@@ -227,7 +237,6 @@ class Reconciler:
             return
         logger.info("route let go", route=route.name, forced=route.forced, left=left.message)
         await self._post(events.event(route, "Warning" if route.forced else "Normal", "LetGo", left.message))
-        self._stopped_at.pop(route.uid, None)
         self.wake()
 
     async def _post(self, event: Object) -> None:

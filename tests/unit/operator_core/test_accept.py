@@ -125,7 +125,13 @@ def test_roots_may_not_overlap() -> None:
 
 
 @pytest.mark.parametrize(
-    ("received", "words"), [({"hospital-a": True}, "stay behind"), (None, "not known"), ({}, "not known")]
+    ("received", "words"),
+    [
+        ({"uid-hospital-a/1": True}, "stay behind"),
+        (None, "not known"),
+        ({}, "not known"),
+        ({"uid-hospital-a/0": False}, "not known"),  # that was of another root
+    ],
 )
 def test_a_root_that_received_something_or_of_which_nothing_is_known_stays(received, words) -> None:
     verdict = judge(wanted(generation=2, root="/home/dicom/new"), last=accepted(wanted()), received=received)[
@@ -138,7 +144,7 @@ def test_a_root_that_received_something_or_of_which_nothing_is_known_stays(recei
 
 def test_a_root_that_never_received_anything_may_change() -> None:
     last = accepted(wanted())
-    verdict = judge(wanted(generation=2, root="/home/dicom/new"), last=last, received={"hospital-a": False})[
+    verdict = judge(wanted(generation=2, root="/home/dicom/new"), last=last, received={"uid-hospital-a/1": False})[
         "hospital-a"
     ]
     assert not verdict.refusals
@@ -217,7 +223,7 @@ def test_whatever_people_edit_nothing_that_runs_is_dropped_and_nothing_collides(
             wanted(name, generation, ord(name) % 60, port=port, root=root, deleting=deleting)
             for name, generation, port, root, deleting in step
         ]
-        found = judge(*routes, last=good, received=dict.fromkeys("abcd", received))
+        found = judge(*routes, last=good, received={one.revision: received for one in good.values()})
         now = {name: one.running for name, one in found.items() if one.running is not None}
         assert found.keys() == {route.name for route in routes}
         for route in routes:
@@ -239,3 +245,12 @@ def test_what_does_not_validate_is_told_field_by_field() -> None:
     )
     assert isinstance(problems, list)
     assert {one.split(": ")[0] for one in problems} == {"spec.receiver.aeTitle", "spec.receiver.port"}
+
+
+def test_a_spec_too_long_for_what_all_routes_share_is_refused_and_the_last_one_goes_on() -> None:
+    stations = [{"stations": [f"STATION-{rule}-{one}" for one in range(32)]} for rule in range(32)]
+    many = [DESTINATION | {"name": f"target-{one}", "match": stations} for one in range(4)]
+    verdict = judge(wanted(generation=2, destinations=many), last=accepted(wanted()))["hospital-a"]
+    assert reasons(verdict) == [Reason.INVALID_SPEC]
+    assert "may have 65536" in verdict.refusals[0].message
+    assert verdict.running.generation == 1

@@ -150,6 +150,12 @@ def test_a_missing_secret_is_a_trouble_of_forwarding() -> None:
     assert told(change, missing={"target"}, destinations=secret)["Forwarding"].reason is Reason.SECRET_MISSING
 
 
+def test_a_message_without_end_is_cut_and_still_says_where_it_is_explained() -> None:
+    text = Condition("Accepted", "False", Reason.INVALID_SPEC, "x" * 100_000, 1).text
+    assert len(text) < 32768, "the API server takes no more"
+    assert text.endswith("troubleshooting.md#invalidspec)")
+
+
 def test_a_transition_time_moves_with_the_status_only() -> None:
     def one(status: str, reason: Reason = Reason.READY) -> Condition:
         return Condition("Ready", status, reason, "", 1)
