@@ -15,6 +15,7 @@ import yaml
 
 from dicomrs.exits import Exit
 from dicomrs.status_api import RouteStatus, StatusReport
+from dicomrs_dashboard.connections import CONNECTIONS
 from dicomrs_dashboard.serving import listening_socket
 from support.filled_spool import FilledSpool
 from support.objects import series
@@ -166,6 +167,38 @@ def test_what_the_server_itself_says_is_a_line_like_any_other(tmp_path, run_dash
     (line,) = eventually(lambda: [one for one in dashboard.lines() if one["level"] == "warning"], "it is logged")
     assert (line["service"], line["event"]) == ("dashboard", "Invalid HTTP request received.")
     assert dashboard.get("/healthz").text == "ok\n"
+
+
+@pytest.mark.parametrize("first_words", [b"", b"GET /healthz HT", b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nGET /"])
+def test_a_connection_that_sends_no_whole_request_is_closed(tmp_path, run_dashboard, first_words):
+    """Also one that goes on sending, a byte at a time."""
+    dashboard = run_dashboard(tmp_path / "routes.yaml")
+    with socket.create_connection((LOOPBACK, dashboard.port), timeout=30) as sock:
+        sock.sendall(first_words)
+
+        def closed() -> bool:
+            sock.settimeout(0.3)
+            try:
+                sock.sendall(b"x" if first_words else b"")
+                return sock.recv(4096) == b""
+            except TimeoutError:
+                return False
+            except ConnectionError:
+                return True
+
+        eventually(closed, "it is closed")
+    assert dashboard.get("/healthz").text == "ok\n"
+
+
+def test_many_silent_connections_keep_nobody_from_being_answered(tmp_path, run_dashboard):
+    dashboard = run_dashboard(tmp_path / "routes.yaml")
+    with ExitStack() as opened:
+        for _ in range(3 * CONNECTIONS):
+            opened.enter_context(socket.create_connection((LOOPBACK, dashboard.port), timeout=30))
+        descriptors = Path(f"/proc/{dashboard.child.process.pid}/fd")
+        eventually(lambda: len(list(descriptors.iterdir())) < CONNECTIONS + 30, "the oldest have given way")
+        assert dashboard.get("/healthz").text == "ok\n"
+    assert [line["event"] for line in dashboard.lines() if line["level"] != "info"] == []
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])

@@ -6,6 +6,8 @@ import threading
 import uvicorn
 from fastapi import FastAPI
 
+from dicomrs_dashboard.connections import CONNECTIONS, BoundedConnection
+
 GRACE_SECONDS = 5  # for requests that are being answered
 
 
@@ -28,7 +30,7 @@ def serve(app: FastAPI, listener: socket.socket, stop: threading.Event) -> None:
     server = uvicorn.Server(
         uvicorn.Config(
             app,
-            http="h11",
+            http=BoundedConnection,
             ws="none",
             loop="asyncio",
             lifespan="off",
@@ -37,6 +39,7 @@ def serve(app: FastAPI, listener: socket.socket, stop: threading.Event) -> None:
             access_log=False,
             server_header=False,
             proxy_headers=False,
+            backlog=CONNECTIONS,  # that are accepted at once, too
             timeout_graceful_shutdown=GRACE_SECONDS,
         )
     )
