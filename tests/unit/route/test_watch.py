@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from dicomrs.route import ManifestError, Manifests
+from support.shortage import no_descriptors
 
 PORT = "spec.receiver.port"
 
@@ -109,6 +110,18 @@ def test_a_manifest_that_says_the_same_is_no_change(write) -> None:
     manifests = Manifests([path])
     path.write_text("# a comment\n" + path.read_text(encoding="utf-8"), encoding="utf-8")
     assert settled(manifests) is None
+
+
+def test_what_could_not_be_read_for_want_of_descriptors_is_tried_again(write) -> None:
+    """A receiver may be at its limit for a moment; the file does not change when that is over."""
+    manifests = Manifests([write()])
+    write({PORT: 1042})
+    with no_descriptors():
+        change, again = settled(manifests), manifests.poll()
+    assert "Too many open files" in str(change.error)
+    assert again is None
+    assert ports(manifests.poll().routes) == [1042]
+    assert (manifests.refused, manifests.poll()) == ("", None)
 
 
 def test_a_missing_file_keeps_the_last_good(write) -> None:

@@ -27,6 +27,7 @@ from dicomrs_wire.tls.sentences import Side, explain
 from dicomrs_wire.tls.stream import TlsStream
 from support.certificates import Authority, openssl
 from support.polling import eventually
+from support.shortage import no_descriptors
 
 pytestmark = pytest.mark.peer("openssl")
 ALERT = re.compile("(SSLV3|TLSV1|TLSV13)_ALERT_")
@@ -319,6 +320,22 @@ def test_credentials_follow_the_files_and_keep_the_last_good_ones(tmp_path: Path
     authority.issue(folder)
     assert found.context() not in (first, second)
     assert found.trouble == ""
+
+
+def test_certificates_that_could_not_be_read_for_want_of_descriptors_are_tried_again(tmp_path: Path) -> None:
+    folder = Authority(tmp_path).issue(tmp_path / "secrets" / "device")
+    found = Credentials(Secrets([str(folder.parent)]), "device", sender_context)
+    with no_descriptors():
+        assert "Too many open files" in found.trouble
+    assert found.trouble == ""
+    first = found.context()
+    os.utime(folder / "tls.crt")
+    with no_descriptors():
+        assert found.trouble == ""
+        assert "Too many open files" in found.trouble
+        assert found.context() is first
+    assert found.trouble == ""
+    assert found.context() is not first
 
 
 @pytest.mark.parametrize(

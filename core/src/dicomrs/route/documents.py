@@ -16,7 +16,7 @@ import yaml
 from yaml.constructor import SafeConstructor
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from dicomrs.route.problems import ManifestError, Problem, field_text
+from dicomrs.route.problems import ManifestError, Problem, field_text, is_passing
 from dicomrs.route.types import FieldPath, shown
 
 LARGEST_BYTES: Final = 1 << 20
@@ -69,7 +69,8 @@ def read_text(file: str) -> str:
                 raise _refused(file, None, "is not a regular file; name a YAML file or a folder of them")
             content = stream.read(LARGEST_BYTES + 1)
     except OSError as error:
-        raise _refused(file, None, f"cannot be read: {error.strerror}") from error
+        why, passing = f"cannot be read: {error.strerror}", is_passing(error)
+        raise ManifestError((Problem(file, None, "", why, passing),)) from error
     if len(content) > LARGEST_BYTES:
         raise _refused(file, None, "is larger than 1 MiB; a manifest is a few hundred lines at most")
     try:

@@ -1,5 +1,6 @@
 """What is wrong with a manifest, in sentences for the person who can put it right."""
 
+import errno
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -27,16 +28,26 @@ _SENTENCES: Final = {
     "dict_type": "should have fields below it",
 }
 """By pydantic's name of the error."""
+_PASSING: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO})
+
+
+def is_passing(error: OSError) -> bool:
+    """Whether a file could not be read for something that may be over although nobody changes the file."""
+    return error.errno in _PASSING
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing to put right; `line` counts from 1 and is None, and `field` is "", where it is the whole file."""
+    """One thing to put right; `line` counts from 1 and is None, and `field` is "", where it is the whole file.
+
+    passing: as of is_passing().
+    """
 
     file: str
     line: int | None
     field: str
     message: str
+    passing: bool = False
 
     def __str__(self) -> str:
         place = self.file if self.line is None else f"{self.file}:{self.line}"

@@ -64,11 +64,12 @@ class Manifests:
 
         A change counts once two calls in a row have seen the same files, so that half a file is not taken for
         the whole: call this a few times a second. The same broken content is reported once; when it becomes good
-        again that is a change, though the routes may be the same.
+        again that is a change, though the routes may be the same. What could not be read for want of a descriptor or
+        the like is tried again at each call.
         """
         stamps = self._stamps()
         settled, self._seen = stamps == self._seen, stamps
-        if not settled or stamps == self._loaded:
+        if not settled or (stamps == self._loaded and not self._passing):
             return None
         self._loaded = stamps
         try:
@@ -80,6 +81,10 @@ class Manifests:
         unchanged = routes == self.routes and self.error is None
         self.routes, self.error = routes, None
         return None if unchanged else Change(routes)
+
+    @property
+    def _passing(self) -> bool:
+        return self.error is not None and any(problem.passing for problem in self.error.problems)
 
     def _load(self) -> tuple[ClinicRoute, ...]:
         return tuple(load_manifests(self._paths))

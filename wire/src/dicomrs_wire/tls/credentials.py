@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable
 
 from dicomrs.log import get_logger
+from dicomrs.route.problems import is_passing
 from dicomrs.route.secrets import Secret, SecretError, Secrets
 from dicomrs_wire.tls.expiry import end_of, warning
 
@@ -64,7 +65,7 @@ class Credentials:
                 return
             made, end = self._make(secret), end_of(secret)
         except (SecretError, OSError) as error:
-            self._refuse(stamps, str(error))
+            self._refuse(stamps, str(error), passing=_may_pass(error))
             return
         if self._context is not None or self._trouble:
             logger.info("certificates loaded", secret=self._name)
@@ -73,12 +74,18 @@ class Credentials:
         if end is not None and (why := warning(secret, end)):
             logger.warning("certificate to be renewed", secret=self._name, reason=why)
 
-    def _refuse(self, stamps: object, why: str) -> None:
+    def _refuse(self, stamps: object, why: str, *, passing: bool) -> None:
         """Beside a good context, what is wrong counts once it has been seen twice: half of it may be written."""
         settled, self._suspected = self._context is None or stamps == self._suspected, stamps
         if not settled:
             return
-        self._judged = stamps
+        self._judged = None if passing else stamps
         if why != self._trouble and self._context is not None:
             logger.error("certificates refused, the last good ones stay", secret=self._name, reason=why)
         self._trouble = why
+
+
+def _may_pass(error: Exception) -> bool:
+    """Whether the files may be read the next time though they are the same."""
+    reason = error.__cause__ if isinstance(error, SecretError) else error
+    return isinstance(reason, OSError) and not isinstance(reason, ssl.SSLError) and is_passing(reason)
