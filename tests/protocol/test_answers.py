@@ -1,5 +1,7 @@
 """What becomes of an object by what the target answers: delivered, delivered with a note, parked, or tried again."""
 
+import json
+
 import pytest
 
 from support.objects import image, instance, series
@@ -103,6 +105,25 @@ def test_vague_refusals_park_only_when_others_were_confirmed_in_between(router, 
     order = [received.uid for received in tap.arrived]
     *_, first, second, third = (index for index, uid in enumerate(order) if uid == bad.uid)
     assert first + 1 < second < third - 1
+
+
+def test_what_a_target_says_of_an_object_stays_out_of_log_and_figures(router, spool, tap):
+    """It may name the patient; the figures go into the status of a ClinicRoute, which many may read."""
+    tap.answer = lambda _: comment(0xC000, "DOE^JOHN is unknown here")
+    objects = series(30)
+    send_all(router.port(), objects)
+    told = eventually(
+        lambda: (
+            (one := spool.status("scu")["destinations"]["tap"])["trouble"].startswith("it refuses everything") and one
+        ),
+        "the figures say so",
+    )
+    assert "C000" in told["trouble"]
+    assert "DOE" not in json.dumps(spool.status("scu"))
+    assert router.events("scu", "object not taken")
+    assert "DOE" not in router.log("scu").read_text()
+    tap.answer = take_all
+    eventually(lambda: {one.uid for one in objects} <= receipts(spool, "delivered").keys(), "they are delivered")
 
 
 def test_lack_of_room_never_parks(router, spool, tap):

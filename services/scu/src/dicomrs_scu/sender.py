@@ -272,7 +272,8 @@ class Sender(threading.Thread):
         """Act on the target's answer."""
         meaning = verdict(reply.status)
         said = describe_status(reply.status)
-        # What the target says of its own may name the patient: into the receipts, not into the log.
+        # What the target says of its own may name the patient: into the receipts, not into the log, nor into the
+        # figures, which go into the status of a ClinicRoute.
         told = said + (f" ({reply.comment})" if reply.comment else "")
         if meaning is Verdict.DELIVERED:
             logger.info(
@@ -306,7 +307,7 @@ class Sender(threading.Thread):
     def _refused(
         self, waiting: Waiting, why: str, told: str = "", *, countable: bool = True, of_target: bool = True
     ) -> None:
-        """why: for the log; told: for the receipts, with the target's own words."""
+        """why: for log and figures; told: for the receipts, with the target's own words."""
         self._settler.drain()  # what was confirmed before counts
         logger.warning(
             "object not taken",
@@ -315,7 +316,7 @@ class Sender(threading.Thread):
             arrival=waiting.arrival,
             reason=why,
         )
-        if self._queue.refused(waiting, told or why, countable=countable, of_target=of_target):
+        if self._queue.refused(waiting, why, countable=countable, of_target=of_target):
             self._park(waiting, why, told)
 
     def _park(self, waiting: Waiting, why: str, told: str = "") -> None:
@@ -326,4 +327,4 @@ class Sender(threading.Thread):
         except OSError as error:
             logger.error("object not parked, it will be tried again", reason=error.strerror)
             self._backlog.requeue(waiting)  # unless a person has held it meanwhile
-            self._queue.refused(waiting, told or why, countable=False, of_target=False)
+            self._queue.refused(waiting, why, countable=False, of_target=False)
