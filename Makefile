@@ -22,7 +22,7 @@ test: .venv/.done ## all tests; those whose real peer is not installed are liste
 	$(BIN)/pytest $(OPTIONS)
 
 faults: .venv/.done ## the campaign in short: kills, power cuts, full disks, bad peers (some minutes; needs root for mounts)
-	$(BIN)/pytest tests/faults $(OPTIONS)
+	PYTHONPATH=tests $(BIN)/python -m support.campaign short $(OPTIONS)
 
 campaign: .venv/.done ## the campaign in full, written to docs/proof.md (more than an hour; needs root, dcmtk, orthanc)
 	PYTHONPATH=tests $(BIN)/python -m support.campaign

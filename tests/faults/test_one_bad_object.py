@@ -8,7 +8,7 @@ from support.tap import Act
 
 
 def test_an_object_that_the_target_aborts_at_is_parked_after_its_tries(tmp_path, make_router, tap, proof):
-    park = {"tries": 3, "over": "2s"}
+    park = {"tries": 3, "over": "6s"}
     router = make_router(route(tmp_path / "root", destination("tap", tap.port, park=park)))
     spool = router.spool()
     objects = series(20)
