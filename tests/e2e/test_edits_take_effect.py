@@ -16,7 +16,7 @@ from support.objects import image, instance
 from support.polling import eventually
 from support.router import changed
 
-SOON = 15  # seconds; under 5 on a machine that does nothing else
+SOON = 60  # seconds; under 5 on a machine that does nothing else
 
 
 @pytest.fixture(scope="module")
