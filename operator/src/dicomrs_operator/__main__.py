@@ -5,12 +5,11 @@ import os
 import sys
 from typing import Final
 
-import aiohttp
 import kopf
 
 from dicomrs import log
 from dicomrs.exits import Exit
-from dicomrs_operator import handlers
+from dicomrs_operator import dashboard, handlers
 from dicomrs_operator.crd import digest
 from dicomrs_operator.kube import Api, ApiError, new_session
 from dicomrs_operator.reconcile import Reconciler
@@ -24,7 +23,7 @@ logger = log.get_logger()
 
 
 async def _run(settings: Settings) -> Exit:
-    async with new_session(settings.access) as session, aiohttp.ClientSession() as web:
+    async with new_session(settings.access) as session, dashboard.new_session() as web:
         api = Api(settings.access, settings.namespace, session)
         try:
             await _api_answers(api)

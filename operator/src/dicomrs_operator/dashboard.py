@@ -17,6 +17,15 @@ class DashboardError(Exception):
     """It does not answer, or not what it should; the message is part of a sentence for the ClinicRoute's status."""
 
 
+def new_session() -> aiohttp.ClientSession:
+    """Return a session without credentials that looks the dashboard up and connects anew for each question.
+
+    A connection that stays open would be kept to whoever answered first: to what had the address of a Service before,
+    say, while the cluster's DNS still remembers it.
+    """
+    return aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True, use_dns_cache=False))
+
+
 async def ask(session: aiohttp.ClientSession, url: str, token: str) -> StatusReport:
     """Return what the dashboard at `url` says.
 
