@@ -7,7 +7,8 @@ import pytest
 
 from support.cluster.kind import Cluster
 from support.cluster.programs import CallError
-from support.crd_cases import CASES, manifest
+from support.crd_cases import CASES
+from support.manifests import manifest
 
 APPLY = ("apply", "--dry-run=server", "-f", "-")
 

@@ -4,7 +4,6 @@ For three judges: the route model, the definition's rules read offline, and an A
 of a manifest that all three take.
 """
 
-import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -183,18 +182,3 @@ CASES = [
     one(D + "match", [{"sopClasses": ["1.2.3"]}], [{"sopClasses": ["CT"]}], UID),
     one("spec.destination", ..., [], "unknown field"),
 ]
-
-
-def manifest(changes: dict[str, Any]) -> dict[str, Any]:
-    """Return the good manifest with fields set by dotted path; a value of `...` takes the field away."""
-    data = copy.deepcopy(GOOD)
-    for path, value in changes.items():
-        *sections, last = (int(part) if part.isdigit() else part for part in path.split("."))
-        place: Any = data
-        for step in sections:
-            place = place[step] if isinstance(step, int) else place.setdefault(step, {})
-        if value is ...:
-            place.pop(last, None)
-        else:
-            place[last] = value
-    return data

@@ -16,7 +16,7 @@ from dicomrs_operator.crd import digest
 from dicomrs_operator.draining import Drain, drain
 from dicomrs_operator.figures import Figures
 from dicomrs_operator.kube import Api, ApiError, Object
-from dicomrs_operator.manifests import FILES, Sources
+from dicomrs_operator.manifests import FILES, Sources, destination_secrets, receiver_secrets
 from dicomrs_operator.owned import Owned
 from dicomrs_operator.routes import API, FINALIZER, PLURAL, ROUTES_KEY, Running, Wanted, read_routes_yaml
 from dicomrs_operator.schema import SchemaMissingError, schema_trouble
@@ -206,9 +206,7 @@ class Reconciler:
         trouble = self._trouble or ""
         if running is None:
             return Known(None, trouble, untold=untold)
-        spec = running.route.spec
-        every = [spec.receiver.tls, *(one.tls for one in spec.destinations)]
-        names = {tls.secret_name for tls in every if tls is not None}
+        names = receiver_secrets([running]) | destination_secrets([running])
         missing = {name for name in names if name not in sources or not _usable(sources[name])}
         reported = self._report.routes if self._report is not None else ()
         status = next((one for one in reported if one.name == running.name), None)

@@ -8,8 +8,9 @@ from pydantic import ValidationError
 from dicomrs.route import ClinicRoute
 from dicomrs.route.check import check_routes
 from dicomrs_operator.crd import definition
-from support.crd_cases import CASES, D, R, S, manifest
+from support.crd_cases import CASES, D, R, S
 from support.crd_offline import refusals
+from support.manifests import manifest
 
 SCHEMA = definition()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
 METADATA = {"type": "object", "properties": {"name": {"type": "string"}}}

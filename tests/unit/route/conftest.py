@@ -1,6 +1,5 @@
 """Manifests for the tests of this folder."""
 
-import copy
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,34 +8,10 @@ import pytest
 import yaml
 
 from dicomrs.route import ClinicRoute
-
-SMALLEST: dict[str, Any] = {
-    "apiVersion": "dicomrs.io/v1alpha1",
-    "kind": "ClinicRoute",
-    "metadata": {"name": "clinic"},
-    "spec": {
-        "receiver": {"bindAddress": "10.20.30.5"},
-        "destinations": [{"name": "zeroclick", "host": "192.168.10.16", "port": 4243, "aeTitle": "ZEROCLICK"}],
-    },
-}
+from support.manifests import manifest
 
 MakeRoute = Callable[..., ClinicRoute]
 WriteManifest = Callable[..., Path]
-
-
-def manifest(changes: dict[str, Any]) -> dict[str, Any]:
-    """Return the smallest manifest with fields set by dotted path; a value of `...` takes the field away."""
-    data = copy.deepcopy(SMALLEST)
-    for path, value in changes.items():
-        *sections, last = (int(part) if part.isdigit() else part for part in path.split("."))
-        place: Any = data
-        for section in sections:
-            place = place[section] if isinstance(section, int) else place.setdefault(section, {})
-        if value is ...:
-            del place[last]
-        else:
-            place[last] = value
-    return data
 
 
 @pytest.fixture
