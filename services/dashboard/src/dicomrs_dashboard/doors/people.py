@@ -1,0 +1,42 @@
+"""Persons and what they may do."""
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+
+class Role(IntEnum):
+    """Each may do all that the ones before it may."""
+
+    VIEWER = 1
+    """Looks on; patients' names are masked in lists."""
+    OPERATOR = 2
+    """Sends again, releases, holds, examines, restarts."""
+    ADMIN = 3
+    """Discards, exports with patients' data, keeps the users."""
+
+    @property
+    def label(self) -> str:
+        """As it stands in files and on command lines."""
+        return self.name.lower()
+
+    @classmethod
+    def of(cls, label: str) -> "Role":
+        """The reverse of label.
+
+        Raises:
+            ValueError: there is no such role.
+        """
+        try:
+            return cls[label.upper()]
+        except KeyError:
+            raise ValueError(f"{label!r} is no role: viewer, operator or admin") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who is signed in. identified: how that is known, for the records; address: where the request came from."""
+
+    name: str
+    role: Role
+    identified: str
+    address: str
