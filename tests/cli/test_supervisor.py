@@ -103,3 +103,10 @@ def test_a_program_that_cannot_be_started_is_tried_again(tmp_path):
         stop.request()
         thread.join(20)
     assert codes == [Exit.OK]
+
+
+def test_a_child_that_a_person_has_restarted_is_started_at_once_and_nothing_is_held_against_it(tmp_path, supervise):
+    noted = tmp_path / "starts"
+    supervise(asked=NOTING.format(starts=str(noted)) + f"time.sleep(0.1); sys.exit({int(Exit.RESTART)})")
+    found = eventually(lambda: len(starts(noted)) >= 5 and starts(noted), "five starts", 30)
+    assert max(later - earlier for earlier, later in itertools.pairwise(found)) < 1.5  # 8 s by the fifth failure

@@ -13,6 +13,7 @@ from dicomrs.route.problems import ManifestError
 from dicomrs.spool import control
 from dicomrs.spool.fs import OsFileSystem
 from dicomrs.spool.layout import CONTROL
+from dicomrs.spool.mailbox import Answer
 from dicomrs.spool.receipts import Event, History, Kind, _line, parse_events
 from dicomrs.spool.record import Head, NotOursError, Record, blank_head, read_head
 from support.fuzz_wire import STRANGE_ELEMENTS
@@ -135,9 +136,9 @@ def _control(folder: Path) -> Target:
         )
     ]
 
-    def handle(request: control.Request) -> control.Answer:
+    def handle(request: control.Request) -> Answer:
         assert control.unpack(control.pack(request)) == request
-        return control.Answer(1, (request.action,))
+        return Answer(1, (request.action,))
 
     def answer(data: bytes) -> str:
         request.write_bytes(data)

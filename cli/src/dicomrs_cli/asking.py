@@ -9,8 +9,9 @@ import typer
 
 from dicomrs.exits import Exit
 from dicomrs.route import ClinicRoute
-from dicomrs.spool.control import INSTANCE, LONGEST_TEXT, Answer, NoAnswerError, Request, ask
+from dicomrs.spool.control import INSTANCE, Request, ask
 from dicomrs.spool.fs import OsFileSystem
+from dicomrs.spool.mailbox import LONGEST_TEXT, Answer, NoAnswerError
 from dicomrs.spool.outbox import Outbox
 from dicomrs_cli.output import load_routes, must_own, named_route, plain
 

@@ -89,7 +89,11 @@ class Supervisor:
         _discard(child)
         if child.starts == 1 and lived < FIRST_SECONDS and code in _CONFIGURATION:
             return code
-        self._retry(child, now, lived, _reason(code))
+        if code == Exit.RESTART:
+            child.due = now
+            logger.info("child is started again, as a person asked for", child=child.name)
+        else:
+            self._retry(child, now, lived, _reason(code))
         return None
 
     def _start(self, child: _Child, now: float) -> None:

@@ -14,4 +14,5 @@ class Exit(IntEnum):
     INTERNAL = 70  # a fault of ours
     ROOT = 73  # a storage root cannot carry a spool
     FULL = 74  # a storage root's volume is full
+    RESTART = 75  # a person asked a service to start anew: to be started again at once
     NOT_ALLOWED = 77  # the port needs a right that this user has not

@@ -29,7 +29,7 @@ class Scene:
         self.door = FrontDoor(lambda *_: None, lambda _: 30.0)
         self.door.start()
         document = ClinicRoute.model_validate(route(root))
-        self.receiver = RunningReceiver(OsFileSystem(), document, self.door, Secrets([]))
+        self.receiver = RunningReceiver(OsFileSystem(), document, self.door, Secrets([]), lambda: None)
         self._socks: list[socket.socket] = []
 
     def scanner(self) -> tuple[socket.socket, PduReader]:

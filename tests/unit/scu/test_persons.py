@@ -14,10 +14,11 @@ from dicomrs.audit import AuditLog, outcomes
 from dicomrs.receipt import receipt
 from dicomrs.route import ClinicRoute, Park
 from dicomrs.spool import aside, control
-from dicomrs.spool.control import Answer, Discard, Hold, Release, Resend, What
+from dicomrs.spool.control import Discard, Hold, Release, Resend, What
 from dicomrs.spool.fs import OsFileSystem
 from dicomrs.spool.inbox import Arrival
 from dicomrs.spool.layout import STATE
+from dicomrs.spool.mailbox import Answer
 from dicomrs.spool.outbox import Outbox
 from dicomrs.spool.receipts import Kind
 from dicomrs.survey import survey

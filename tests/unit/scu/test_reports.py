@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from dicomrs.route import ClinicRoute, Park
-from dicomrs.spool.control import Answer, Discard, Hold, Release, Resend, What
+from dicomrs.spool.control import Discard, Hold, Release, Resend, What
+from dicomrs.spool.mailbox import Answer
 from dicomrs.spool.receipts import Kind, read_events
 from dicomrs.spool.transactions import Asked, Transactions
 from dicomrs_scu.asker import Asker

@@ -25,7 +25,7 @@ class WithoutHints(OsFileSystem):
 def test_a_rescan_finds_everything_though_hints_cannot_be_followed(tmp_path: Path) -> None:
     FilledSpool(tmp_path).receive(*(instance(image(rows=8)) for _ in range(3)))
     document = route(tmp_path, destination("target", 4242), suspend=True)
-    running = RunningRoute(WithoutHints(), ClinicRoute.model_validate(document), Secrets([]))
+    running = RunningRoute(WithoutHints(), ClinicRoute.model_validate(document), Secrets([]), lambda: None)
     running.start()
     try:
         eventually(lambda: running.waiting == 3, "all three studies are found", 20)

@@ -11,6 +11,7 @@ import pytest
 from dicomrs.spool import control
 from dicomrs.spool.fs import OsFileSystem
 from dicomrs.spool.layout import CONTROL
+from dicomrs.spool.mailbox import Answer, NoAnswerError
 from support.polling import eventually
 
 GOOD = control.Release(who="ana", why="the target is well again", destination="tap")
@@ -50,7 +51,7 @@ def test_what_is_no_request_is_answered_as_such_and_the_next_is_handled(request_
 
     def handle(request):
         handled.append(request)
-        return control.Answer(3)
+        return Answer(3)
 
     control.serve(OsFileSystem(), str(tmp_path), handle)
     assert handled == [GOOD]
@@ -83,7 +84,7 @@ def test_what_those_who_asked_and_died_have_left_is_removed_after_an_hour(tmp_pa
         if name.startswith("old"):
             long_ago = time.time() - 3700
             os.utime(folder / name, (long_ago, long_ago))
-    control.serve(OsFileSystem(), str(tmp_path), lambda request: control.Answer(1))
+    control.serve(OsFileSystem(), str(tmp_path), lambda request: Answer(1))
     assert sorted(os.listdir(folder)) == ["fresh.answer.json", "fresh.draft", "old.other"]
 
 
@@ -98,10 +99,10 @@ def test_who_asks_waits_for_the_answer_as_long_as_the_service_is_at_it(tmp_path)
 
         def work(request):
             time.sleep(2.5)
-            return control.Answer(2, ("1 x no",))
+            return Answer(2, ("1 x no",))
 
         control.serve(fs, str(tmp_path), work)
-        assert asked.result(10) == control.Answer(2, ("1 x no",))
+        assert asked.result(10) == Answer(2, ("1 x no",))
     assert os.listdir(tmp_path / CONTROL) == []
 
 
@@ -114,5 +115,5 @@ def test_without_an_answer_nothing_is_promised(taken, tmp_path):
         if taken:
             (path,) = eventually(lambda: list((tmp_path / CONTROL).glob("*.request.json")), "it is asked", 10)
             path.rename(path.with_name(path.name.replace("request", "taken")))
-        with pytest.raises(control.NoAnswerError, match="still at it" if taken else "is it running"):
+        with pytest.raises(NoAnswerError, match="still at it" if taken else "is it running"):
             asked.result(10)

@@ -136,10 +136,11 @@ def _row(begun: Entry, ended: Entry | None) -> list[str]:
     told = begun.fields
     notes: list[Any] = [told.get("why", "")]
     if ended is None:
-        notes.append("how it ended is not known: see the study's receipt")
+        where = "the service's log" if told.get("service") else "the study's receipt"
+        notes.append(f"how it ended is not known: see {where}")
     else:
         notes += [*ended.fields.get("notes", ()), ended.fields.get("failed", "")]
-    aim = told.get("destination") or told.get("to") or ", ".join(told.get("what", ()))
+    aim = told.get("destination") or told.get("to") or told.get("service") or ", ".join(told.get("what", ()))
     cells = [begun.number, told.get("at", "")[:19], told.get("who", ""), told.get("action", ""), told.get("study", "")]
     cells += [aim, ended.fields.get("objects", "") if ended else "?", "\n".join(str(note) for note in notes if note)]
     return ["\n".join(plain(line, _TEXT) for line in str(cell).split("\n")) for cell in cells]

@@ -4,8 +4,10 @@ import contextlib
 import socket
 import threading
 import time
+from collections.abc import Callable
 from typing import Any, Final
 
+from dicomrs import desk
 from dicomrs.dataset import is_storage
 from dicomrs.heartbeat import write_heartbeat
 from dicomrs.log import get_logger
@@ -51,8 +53,12 @@ def wanted(abstract_syntax: str) -> bool:
 class RunningReceiver:
     """A root taken for this process; listening is a step of its own, which the service tries until it succeeds."""
 
-    def __init__(self, fs: FileSystem, route: ClinicRoute, door: FrontDoor, secrets: Secrets) -> None:
+    def __init__(
+        self, fs: FileSystem, route: ClinicRoute, door: FrontDoor, secrets: Secrets, restart: Callable[[], None]
+    ) -> None:
         """Prove the root, take it for this process, and be ready to listen.
+
+        restart: has the whole service end and be started again.
 
         Raises:
             VolumeError: the root cannot carry a spool.
@@ -86,6 +92,8 @@ class RunningReceiver:
             fs.close(self._lock)
             raise VolumeError(f"{root}: {error.strerror}; check the disk", full=is_full(error)) from error
         self._desk = Desk(fs, root, lambda: self.route.spec.receiver)
+        self._service_desk = desk.Desk(fs, root, "scp", restart)
+        self._service_desk.start()
 
     @property
     def listening(self) -> bool:
@@ -282,6 +290,7 @@ class RunningReceiver:
         self.end()
         self._cut_off(deadline)
         self._desk.close()
+        self._service_desk.stop()
         self.inbox.close()
         self._fs.close(self._lock)
 

@@ -37,6 +37,7 @@ class ScpService:
         self._trouble: dict[str, str] = {}
         self._hopeless: dict[str, Exit] = {}
         self._door = FrontDoor(self._admit, self._artim)
+        self._restart = threading.Event()
         self.readiness = Readiness()
 
     @property
@@ -45,7 +46,7 @@ class ScpService:
         return self._door.alive
 
     def run(self, stop: threading.Event) -> Exit:
-        """Serve until stop is set.
+        """Serve until stop is set, or a person asks for a restart.
 
         Where at the start no receiver at all can serve, and waiting will not help, the exit code says why; but not
         where manifests are awaited, for others may come.
@@ -60,6 +61,8 @@ class ScpService:
             while not stop.wait(POLL_SECONDS):
                 if not self.alive:
                     return Exit.INTERNAL  # to be started anew
+                if self._restart.is_set():
+                    return Exit.RESTART
                 if (routes := changed_routes(self._manifests)) is not None:
                     self._apply(routes)
                     retry_at = beat_at = 0.0
@@ -111,7 +114,9 @@ class ScpService:
             running = self._running.get(name)
             try:
                 if running is None:
-                    running = self._running[name] = RunningReceiver(self._fs, route, self._door, self._secrets)
+                    running = self._running[name] = RunningReceiver(
+                        self._fs, route, self._door, self._secrets, self._restart.set
+                    )
                 running.follow_the_address()
                 if not running.listening and not route.draining:
                     running.listen()

@@ -8,7 +8,8 @@ from typing import Any
 
 from dicomrs.audit import AuditLog
 from dicomrs.log import get_logger
-from dicomrs.spool.control import Answer, Discard, Hold, Release, Request, Resend
+from dicomrs.spool.control import Discard, Hold, Release, Request, Resend
+from dicomrs.spool.mailbox import Answer
 from dicomrs_scu.actions import Actions, Result, Target, identity
 from dicomrs_scu.backlog import Backlog
 

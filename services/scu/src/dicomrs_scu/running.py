@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from dicomrs.desk import Desk
 from dicomrs.heartbeat import write_heartbeat
 from dicomrs.log import get_logger
 from dicomrs.route import ClinicRoute
@@ -49,9 +50,18 @@ class RunningRoute(threading.Thread):
     """Start it; stop() and join() it. A route that changes is stopped and started anew: all it knows is on disk."""
 
     def __init__(
-        self, fs: FileSystem, route: ClinicRoute, secrets: Secrets, *, after: "RunningRoute | None" = None
+        self,
+        fs: FileSystem,
+        route: ClinicRoute,
+        secrets: Secrets,
+        restart: Callable[[], None],
+        *,
+        after: "RunningRoute | None" = None,
     ) -> None:
-        """after: who has served the root until now, and was told to stop."""
+        """restart: has the whole service end and be started again.
+
+        after: who has served the root until now, and was told to stop.
+        """
         super().__init__(name=f"route-{route.metadata.name}", daemon=True)
         self.route = route
         self._fs = fs
@@ -66,6 +76,7 @@ class RunningRoute(threading.Thread):
         self._backlog = Backlog(Outbox(fs, self._root), route, self._queues)
         self._senders: list[Sender] = []
         self._commitments: Commitments | None = None
+        self._desk = Desk(fs, self._root, "scu", restart)
         self.trouble: VolumeError | None = None
         """Why the root cannot be used."""
         self.obstacle = "it is starting"
@@ -117,6 +128,7 @@ class RunningRoute(threading.Thread):
             return
         self.obstacle = ""
         try:
+            self._desk.start()
             self._start_senders()
             self._commitments = Commitments(self._backlog, self.route, self._tls)
             self._commitments.start(suspended=self.route.spec.suspend)
@@ -131,6 +143,7 @@ class RunningRoute(threading.Thread):
             for sender in self._senders:
                 sender.join()
             self._backlog.write_progress()
+            self._desk.stop()
             self._fs.close(lock)
 
     def _take_root(self) -> int | None:

@@ -29,6 +29,7 @@ class ScuService:
         self._secrets = secrets
         self._running: dict[str, RunningRoute] = {}
         self._draining: list[RunningRoute] = []
+        self._restart = threading.Event()
         self.readiness = Readiness()
 
     @property
@@ -37,7 +38,7 @@ class ScuService:
         return all(running.healthy for running in list(self._running.values()))
 
     def run(self, stop: threading.Event) -> Exit:
-        """Serve until stop is set.
+        """Serve until stop is set, or a person asks for a restart.
 
         Where at the start no root at all can be used, the exit code says so; but not where manifests are awaited, for
         others may come.
@@ -50,6 +51,8 @@ class ScuService:
             while not stop.wait(POLL_SECONDS):
                 if not self.alive:
                     return Exit.INTERNAL  # to be started anew
+                if self._restart.is_set():
+                    return Exit.RESTART
                 if (routes := changed_routes(self._manifests)) is not None:
                     self._apply(routes)
                 for running in self._running.values():
@@ -106,7 +109,8 @@ class ScuService:
         before = {running.route.spec.storage.root: running for running in [*self._draining, *ending]}
         for name, route in wanted.items():
             if name not in self._running:
-                running = RunningRoute(self._fs, route, self._secrets, after=before.get(route.spec.storage.root))
+                after = before.get(route.spec.storage.root)
+                running = RunningRoute(self._fs, route, self._secrets, self._restart.set, after=after)
                 running.start()
                 self._running[name] = running
 

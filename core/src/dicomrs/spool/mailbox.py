@@ -1,0 +1,154 @@
+"""Requests to a service in a folder of a root: one file each, answered by a file beside it, handled once at most.
+
+Whoever may write to the root may ask: the file system's rights are the guard. What a request says is the business of
+those who use this: requests about objects (spool.control), and about a service itself (desk).
+"""
+
+import json
+import time
+import uuid
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from typing import Final, TypeVar
+
+from dicomrs.spool.fs import READ, FileSystem, put_file
+
+Request = TypeVar("Request")
+
+LONGEST_TEXT: Final = 1000  # characters of a text in a request
+_REQUEST: Final = ".request.json"
+_TAKEN: Final = ".taken.json"
+_ANSWER: Final = ".answer.json"
+_DRAFT: Final = ".draft"
+_LARGEST_REQUEST: Final = 16 * 1024  # bytes
+_LARGEST_ANSWER: Final = 1024 * 1024
+_UNCLAIMED_SECONDS: Final = 3600.0  # then whoever asked has died: an answer is looked for twenty times a second
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """objects: how many it was done to; notes: a sentence for each reason why it was not done to others.
+
+    failed: why the request as a whole was not carried out to its end, "" if it was; run: the examination that has begun
+    on the strength of it (dicomrs.doctor), "" if none has.
+    """
+
+    objects: int
+    notes: tuple[str, ...] = ()
+    failed: str = ""
+    run: str = ""
+
+
+class NoAnswerError(Exception):
+    """The service did not take the request in time, and it was taken back; or it does not come to an end with it."""
+
+
+def must_be_texts(**texts: object) -> None:
+    """Raise ValueError for a field of a request that is no text, or longer than any that a person types."""
+    for name, value in texts.items():
+        if not (isinstance(value, str) and len(value) <= LONGEST_TEXT):
+            raise ValueError(f"{name} must be a text of at most {LONGEST_TEXT} characters")
+
+
+@dataclass(frozen=True, slots=True)
+class Mailbox:
+    """A service's folder of requests. service: what sentences call it; root: the spool's."""
+
+    fs: FileSystem
+    root: str
+    folder: str
+    service: str
+
+    def ask(self, request: bytes, seconds: float, work_seconds: float) -> Answer:
+        """Put a request and wait for its answer.
+
+        Args:
+            request: what is wanted, packed.
+            seconds: within which the service must take it.
+            work_seconds: within which it must have done it then.
+
+        Raises:
+            NoAnswerError: no service is running, or it is busy.
+            OSError: the folder cannot be written to.
+        """
+        fs, base = self.fs, f"{self.folder}/{uuid.uuid4().hex[:12]}"
+        put_file(fs, f"{base}{_DRAFT}", request)
+        fs.rename(f"{base}{_DRAFT}", f"{base}{_REQUEST}")
+        deadline = time.monotonic() + seconds
+        taken = False
+        while not fs.exists(f"{base}{_ANSWER}"):
+            if time.monotonic() > deadline:
+                if taken:
+                    raise NoAnswerError(
+                        f"{self.service} is still at it; `dicomrs audit show --root {self.root}` tells how it ends"
+                    )
+                taken = not self._taken_back(base)
+                if not taken:
+                    raise NoAnswerError(
+                        f"{self.service} of {self.root} did not answer within {seconds:g} s; is it running?"
+                    )
+                deadline += work_seconds
+            time.sleep(0.05)
+        told = json.loads(_read(fs, f"{base}{_ANSWER}", _LARGEST_ANSWER))
+        fs.unlink(f"{base}{_ANSWER}")
+        return Answer(**{**told, "notes": tuple(told["notes"])})
+
+    def _taken_back(self, base: str) -> bool:
+        try:
+            self.fs.unlink(f"{base}{_REQUEST}")
+        except FileNotFoundError:
+            return False
+        return True
+
+    def serve(self, unpack: Callable[[bytes], Request], handle: Callable[[Request], Answer]) -> None:
+        """Take every request that is there, have it handled, and answer it.
+
+        unpack: raises ValueError for what is no request.
+
+        What those who asked and died have left is removed.
+
+        For one thread of the one process that the folder is for: what is found taken was taken by one that has died.
+        """
+        for name in sorted(self.fs.listdir(self.folder)):
+            path = f"{self.folder}/{name}"
+            if name.endswith(_TAKEN):
+                failed = f"{self.service} ended meanwhile: see the audit log, and ask again"
+                self._answer(path.removesuffix(_TAKEN), Answer(0, (), failed))
+            elif name.endswith(_REQUEST):
+                base = path.removesuffix(_REQUEST)
+                try:
+                    self.fs.rename(path, f"{base}{_TAKEN}")
+                except FileNotFoundError:
+                    continue  # taken back
+                self._answer(base, self._handled(f"{base}{_TAKEN}", unpack, handle))
+            elif name.endswith((_ANSWER, _DRAFT)):
+                with suppress(OSError):  # fetched meanwhile, or of no matter: requests come first
+                    if self.fs.age(path) > _UNCLAIMED_SECONDS:
+                        self.fs.unlink(path)
+
+    def _handled(self, path: str, unpack: Callable[[bytes], Request], handle: Callable[[Request], Answer]) -> Answer:
+        try:
+            request = unpack(_read(self.fs, path, _LARGEST_REQUEST))
+        except (OSError, ValueError) as error:
+            return Answer(0, (), f"the request cannot be understood: {error}")
+        return handle(request)
+
+    def _answer(self, base: str, answer: Answer) -> None:
+        with suppress(FileNotFoundError):
+            self.fs.unlink(f"{base}{_DRAFT}")
+        put_file(self.fs, f"{base}{_DRAFT}", json.dumps(asdict(answer)).encode())
+        self.fs.rename(f"{base}{_DRAFT}", f"{base}{_ANSWER}")
+        self.fs.unlink(f"{base}{_TAKEN}")
+
+
+def _read(fs: FileSystem, path: str, limit: int) -> bytes:
+    """A small file; ValueError if it is not small."""
+    fd = fs.open(path, READ)
+    try:
+        data = fs.pread(fd, limit + 1, 0)
+    finally:
+        fs.close(fd)
+    if len(data) > limit:
+        raise ValueError(f"larger than {limit} bytes")
+    return data
