@@ -17,6 +17,7 @@ LOOPBACK = "127.0.0.1"
 PACKAGES = {
     "Orthanc": "orthanc",
     "cc": "gcc libc6-dev",
+    "chromium": "chromium",
     "dcmsend": "dcmtk",
     "echoscu": "dcmtk",
     "fsfreeze": "util-linux",
@@ -25,6 +26,7 @@ PACKAGES = {
     "mkfs.ext4": "e2fsprogs",
     "mkfs.xfs": "xfsprogs",
     "mount": "mount",
+    "nginx": "nginx-light",
     "prlimit": "util-linux",
     "nft": "nftables",
     "openssl": "openssl",
