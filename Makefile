@@ -5,7 +5,7 @@ BIN := .venv/bin
 SOURCES := core wire services operator cli tests tools bench
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo faults campaign test check lint types imports format generate bench e2e images clean
+.PHONY: help setup demo faults campaign test check lint types imports format generate i18n bench e2e images clean
 
 ##@ Use
 help: ## this list
@@ -45,6 +45,9 @@ format: .venv/.done ## put the code into its format
 
 generate: .venv/.done ## write what is made from the route model: the definition of ClinicRoute
 	$(BIN)/python -m dicomrs_operator.crd charts/dicomrs-crds/templates/clinicroutes.yaml
+
+i18n: .venv/.done ## bring the dashboard's catalogues in line with its texts; then translate what is new in the .po files
+	$(BIN)/python tools/catalogues.py
 
 bench: .venv/.done ## speed beside DCMTK, Orthanc and the machine's limit, in turn (needs both; half an hour)
 	PYTHONPATH=.:tests $(BIN)/python -m bench $(OPTIONS)

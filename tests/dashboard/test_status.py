@@ -27,14 +27,14 @@ PROMISED = json.loads("""
   "name": "hospital-a", "revision": "uid/3", "root": "/home/dicom/hospital-a", "error": "", "received": true,
   "disk": {"free": 1, "total": 2, "reserve": 3, "inodesFree": 4, "aboveReserve": true, "writable": true,
            "trouble": ""},
-  "scp": {"alive": true, "at": "…", "revision": "uid/3", "refused": "", "listening": true, "trouble": "",
+  "scp": {"alive": true, "at": "…", "revision": "uid/3", "refused": "", "listening": true, "trouble": "", "cause": "",
           "full": false, "associations": 0},
   "scu": {"alive": true, "at": "…", "revision": "uid/3", "refused": "", "trouble": ""},
   "waiting": {"objects": 0, "bytes": 0, "oldest": ""},
   "parked": 0, "held": 0, "noDestination": 0, "quarantined": 0, "damaged": 0, "uncommitted": 0,
   "lastDelivery": "", "lastArrival": "", "lookedAt": "ISO 8601",
   "destinations": [{"name": "zeroclick", "delivered": 0, "waiting": 0, "parked": 0, "held": 0, "uncommitted": 0,
-                    "trouble": "", "retryIn": 0.0, "suspended": false}]}]}
+                    "trouble": "", "cause": "", "retryIn": 0.0, "suspended": false}]}]}
 """)
 
 

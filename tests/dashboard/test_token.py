@@ -66,6 +66,6 @@ def test_health_and_metrics_need_none(path, asked):
     assert asked.client.get(path).status_code == 200
 
 
-@pytest.mark.parametrize("path", ["/docs", "/redoc", "/openapi.json", "/"])
+@pytest.mark.parametrize("path", ["/docs", "/redoc", "/openapi.json"])
 def test_there_are_no_other_pages(path, asked):
     assert asked.get(path).status_code == 404

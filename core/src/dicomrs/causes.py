@@ -67,6 +67,7 @@ class Cause(StrEnum):
     DAMAGED = "damaged"  # on the disk
     CONFLICT = "conflict"  # other bytes under a UID
     NO_DESTINATION = "no-destination"  # that wants them
+    SLOW = "slow"  # nothing prevents it, and it does not get less
     UNKNOWN = "unknown"  # the service's own words say more
 
 

@@ -48,6 +48,8 @@ class ScpStatus(_Part):
     """Whether scanners can connect; never true of a service that is not alive."""
     trouble: str = ""
     """Why nothing is received, "" if nothing prevents it."""
+    cause: str = ""
+    """The same in one word (`dicomrs.causes`)."""
     full: bool = False
     """Whether the volume had no room for more then, of bytes or of files."""
     associations: int = 0
@@ -97,6 +99,8 @@ class DestinationStatus(_Part):
     """Objects that it has and has not committed to yet."""
     trouble: str = ""
     """Why it is not sent to, as the sending service says; "" if nothing prevents it or the service does not run."""
+    cause: str = ""
+    """The same in one word (`dicomrs.causes`)."""
     retry_in: float = 0.0
     """Seconds until it is tried again."""
     suspended: bool = False

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Final
+
+from dicomrs_dashboard.language import N_
 
 
 class Role(IntEnum):
@@ -13,6 +16,11 @@ class Role(IntEnum):
     """Sends again, releases, holds, examines, restarts."""
     ADMIN = 3
     """Discards, exports with patients' data, keeps the users."""
+
+    @property
+    def title(self) -> str:
+        """For people, to be translated."""
+        return _TITLES[self]
 
     @property
     def label(self) -> str:
@@ -30,6 +38,9 @@ class Role(IntEnum):
             return cls[label.upper()]
         except KeyError:
             raise ValueError(f"{label!r} is no role: viewer, operator or admin") from None
+
+
+_TITLES: Final = {Role.VIEWER: N_("viewer"), Role.OPERATOR: N_("operator"), Role.ADMIN: N_("admin")}
 
 
 @dataclass(frozen=True, slots=True)

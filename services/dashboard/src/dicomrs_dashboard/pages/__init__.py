@@ -1,0 +1,1 @@
+"""One module per page: a router, made of what the page needs."""

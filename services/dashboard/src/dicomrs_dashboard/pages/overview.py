@@ -1,0 +1,75 @@
+"""The overview: per route whether images flow, and if not, why and whose job that is."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import HTMLResponse, StreamingResponse
+
+from dicomrs.status_api import DestinationStatus, RouteStatus
+from dicomrs_dashboard.board import Board
+from dicomrs_dashboard.doors.people import Role
+from dicomrs_dashboard.doors.roles import may_still_see, need
+from dicomrs_dashboard.language import N_, Language
+from dicomrs_dashboard.lights import Colour, Light, destination_light, light_of
+from dicomrs_dashboard.site import Site
+from dicomrs_dashboard.status import RouteView
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What the page shows of a route."""
+
+    status: RouteStatus
+    light: Light
+    destinations: tuple[tuple[DestinationStatus, Colour], ...]
+
+
+def card_of(view: RouteView, now: datetime) -> Card:
+    """Judge a route. Pure."""
+    route = view.status
+    lights = tuple((to, destination_light(to, scu_alive=route.scu.alive)) for to in route.destinations)
+    return Card(route, light_of(route, now), lights)
+
+
+def verdict(cards: list[Card], language: Language) -> str:
+    """All of it in a sentence."""
+    wrong = sum(card.light.colour >= Colour.RED for card in cards)
+    if wrong:
+        return language.say_number("Images do not flow on %(n)s route", "Images do not flow on %(n)s routes", wrong)
+    if any(card.light.colour is Colour.YELLOW for card in cards):
+        return language.say(N_("Images flow; something deserves a look"))
+    return language.say(N_("Images flow") if cards else N_("No route"))
+
+
+def overview_router(site: Site, board: Board) -> APIRouter:
+    """The page and its live stream."""
+    router = APIRouter(dependencies=[Depends(need(Role.VIEWER))])
+
+    async def context(request: Request) -> dict[str, Any]:
+        now = datetime.now().astimezone()
+        cards = [card_of(view, now) for view in await board.views()]
+        worst = max((card.light.colour for card in cards), default=Colour.GREY)
+        return {
+            "cards": cards,
+            "worst": worst,
+            "verdict": verdict(cards, site.language(request)),
+            "refused": board.refused,
+        }
+
+    @router.get("/")
+    async def overview(request: Request) -> HTMLResponse:
+        """The page."""
+        return site.page(request, "overview.html", **await context(request))
+
+    @router.get("/live/overview")
+    async def live(request: Request) -> StreamingResponse:
+        """Its content, whenever it changes."""
+
+        async def render() -> str:
+            return site.render(request, "overview/_routes.html", **await context(request))
+
+        return site.live.response(site.key(request, "overview"), render, may_still_see(request))
+
+    return router

@@ -1,0 +1,135 @@
+"""What all pages have in common: templates in the reader's language, the frame around them, what is live."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from dicomrs import VERSION
+from dicomrs_dashboard.doors.people import Person, Role
+from dicomrs_dashboard.language import LANGUAGES, N_, Language, best_language, filters
+from dicomrs_dashboard.live import Live
+from dicomrs_dashboard.shown import patient
+from dicomrs_dashboard.words.causes import MEANINGS, OWNERS, REMEDIES
+
+STATIC: Final = Path(__file__).with_name("static")
+LANGUAGE_COOKIE: Final = "dicomrs_language"
+THEME_COOKIE: Final = "dicomrs_theme"
+THEMES: Final = {"auto": N_("As the system"), "light": N_("Light"), "dark": N_("Dark")}
+
+
+@dataclass(frozen=True, slots=True)
+class NavItem:
+    """A page in the navigation, for those of at least this role."""
+
+    path: str
+    label: str
+    role: Role = Role.VIEWER
+
+
+NAVIGATION: Final = (
+    NavItem("/", N_("Overview")),
+    NavItem("/studies", N_("Studies")),
+    NavItem("/set-aside", N_("Set aside")),
+    NavItem("/connectivity", N_("Connectivity")),
+    NavItem("/services", N_("Services")),
+    NavItem("/logs", N_("Logs")),
+    NavItem("/diagnostics", N_("Diagnostics")),
+    NavItem("/audit", N_("Audit"), Role.ADMIN),
+    NavItem("/users", N_("Users"), Role.ADMIN),
+)
+
+
+class Site:
+    """The frame. One environment of templates per language, so that a text is translated where it is shown."""
+
+    def __init__(self, live: Live | None = None) -> None:
+        self.live = live or Live()
+        self._environments = {tag: _environment(language) for tag, language in LANGUAGES.items()}
+
+    def language(self, request: Request) -> Language:
+        """The reader's."""
+        return best_language(request.cookies.get(LANGUAGE_COOKIE, ""), request.headers.get("accept-language", ""))
+
+    def page(self, request: Request, template: str, status: int = 200, **context: Any) -> HTMLResponse:
+        """A whole page. It is never kept by anybody: it may show patients."""
+        html = self.render(request, template, **context)
+        return HTMLResponse(html, status, headers={"Cache-Control": "no-store"})
+
+    def render(self, request: Request, template: str, **context: Any) -> str:
+        """A page or a piece of one, as a text."""
+        language = self.language(request)
+        person = person_of(request)
+        return (
+            self._environments[language.tag]
+            .get_template(template)
+            .render(
+                lang=language.tag,
+                languages=LANGUAGES.values(),
+                theme=_theme(request),
+                themes=THEMES,
+                nonce=getattr(request.state, "nonce", ""),
+                url=partial(url, request),
+                here=request.url.path.removeprefix(request.scope.get("root_path", "")),
+                person=person,
+                can=lambda label: person is not None and person.role >= Role.of(label),
+                navigation=[item for item in NAVIGATION if person is not None and person.role >= item.role],
+                now=datetime.now().astimezone(),
+                version=VERSION,
+                **context,
+            )
+        )
+
+    def key(self, request: Request, *what: object) -> tuple[object, ...]:
+        """What a live page shows: the same for readers of one language and role who look at the same thing."""
+        person = person_of(request)
+        return (self.language(request).tag, person and person.role, request.scope.get("root_path", ""), *what)
+
+
+def person_of(request: Request) -> Person | None:
+    """Who is signed in, as the doors have found."""
+    found: Person | None = getattr(request.state, "person", None)
+    return found
+
+
+def url(request: Request, path: str, **query: object) -> str:
+    """A path of this site as the browser must ask for it, wherever the site is mounted."""
+    made = request.url.replace(path=request.scope.get("root_path", "") + path, query="", fragment="")
+    made = made.include_query_params(**{name: str(value) for name, value in query.items() if value not in ("", None)})
+    return f"{made.path}?{made.query}" if made.query else made.path
+
+
+def _theme(request: Request) -> str:
+    theme = request.cookies.get(THEME_COOKIE, "")
+    return theme if theme in THEMES else "auto"
+
+
+def _environment(language: Language) -> Environment:
+    environment = Environment(
+        loader=PackageLoader("dicomrs_dashboard"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
+    )
+    environment.install_gettext_callables(  # type: ignore[attr-defined]  # the extension's
+        language.catalogue.gettext, language.catalogue.ngettext, newstyle=True
+    )
+    environment.filters |= filters(language) | {"patient": patient}
+    environment.globals |= _words(language)
+    return environment
+
+
+def _words(language: Language) -> Mapping[str, Any]:
+    return {
+        "meaning": lambda cause: language.say(MEANINGS[cause]),
+        "remedy": lambda cause: language.say(REMEDIES[cause]),
+        "owner_name": lambda owner: language.say(OWNERS[owner]),
+    }

@@ -1,0 +1,1 @@
+"""What codes mean, for people: texts that the catalogues translate."""

@@ -1,0 +1,105 @@
+"""Live pages: what changes is sent to all who look, and is put together once."""
+
+import asyncio
+from contextlib import suppress
+
+from dicomrs_dashboard.live import Live
+
+
+class Figure:
+    """What pages show; renders: how often somebody asked."""
+
+    def __init__(self) -> None:
+        self.value = "0"
+        self.renders = 0
+
+    async def render(self) -> str:
+        self.renders += 1
+        return f"<p>{self.value}</p>"
+
+
+def reader(live: Live, figure: Figure, may_see=lambda: True):
+    return aiter(live.response("figure", figure.render, may_see).body_iterator)
+
+
+async def next_event(events) -> bytes:
+    async with asyncio.timeout(10):
+        return await anext(events)
+
+
+def test_a_page_gets_what_is_there_and_then_each_change():
+    async def play() -> None:
+        figure, live = Figure(), Live(seconds=0.02)
+        events = reader(live, figure)
+        assert b"<p>0</p>" in await next_event(events)
+        figure.value = "1"
+        assert await next_event(events) == b"event: content\ndata: <p>1</p>\n\n"
+        await events.aclose()
+
+    asyncio.run(play())
+
+
+def test_many_pages_of_one_thing_cost_as_much_as_one():
+    async def play() -> None:
+        figure, live = Figure(), Live(seconds=0.5)
+        pages = [reader(live, figure) for _ in range(200)]
+        await asyncio.gather(*(next_event(events) for events in pages))
+        assert live.readers == 200
+        assert figure.renders <= 2
+        for events in pages:
+            await events.aclose()
+        assert live.readers == 0
+        await asyncio.sleep(0.6)
+        asked = figure.renders
+        await asyncio.sleep(1.2)
+        assert figure.renders == asked, "nobody looks, and it is put together still"
+
+    asyncio.run(play())
+
+
+def test_a_page_that_comes_later_gets_the_newest_at_once():
+    async def play() -> None:
+        figure, live = Figure(), Live(seconds=30.0)
+        first = reader(live, figure)
+        await next_event(first)
+        second = reader(live, figure)
+        assert b"<p>0</p>" in await next_event(second)
+        assert figure.renders == 1
+
+    asyncio.run(play())
+
+
+def test_a_failure_is_no_end(capsys):
+    async def play() -> None:
+        figure, live = Figure(), Live(seconds=0.02)
+        good = figure.render
+        failures = iter([True, False])
+
+        async def render() -> str:
+            if next(failures, False):
+                raise OSError("the volume is gone")
+            return await good()
+
+        events = aiter(live.response("figure", render, lambda: True).body_iterator)
+        assert b"<p>0</p>" in await next_event(events)
+        await events.aclose()
+
+    asyncio.run(play())
+
+
+def test_who_is_signed_out_sees_no_more():
+    async def play() -> None:
+        figure, live = Figure(), Live(seconds=0.02)
+        allowed = True
+        events = reader(live, figure, lambda: allowed)
+        await next_event(events)
+        allowed = False
+        figure.value = "secret"
+        received = b""
+        with suppress(StopAsyncIteration):
+            while True:
+                received += await next_event(events)
+        assert b"signed-out" in received
+        assert live.readers == 0
+
+    asyncio.run(play())
