@@ -23,3 +23,7 @@ def test_a_mask_tells_neither_the_name_nor_its_length():
 
 def test_it_is_cut_to_length():
     assert len(patient("x" * 100_000)) == 201
+
+
+def test_a_flash_may_be_longer():
+    assert len(patient("x" * 900, longest=1000)) == 900

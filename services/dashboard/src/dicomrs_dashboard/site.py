@@ -6,9 +6,10 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote, unquote
 
-from fastapi import Request
-from fastapi.responses import HTMLResponse
+from fastapi import Request, status
+from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from dicomrs import VERSION
@@ -20,6 +21,8 @@ from dicomrs_dashboard.words.causes import MEANINGS, OWNERS, REMEDIES
 
 STATIC: Final = Path(__file__).with_name("static")
 LANGUAGE_COOKIE: Final = "dicomrs_language"
+FLASH_COOKIE: Final = "dicomrs_flash"
+_LONGEST_FLASH: Final = 1000  # characters
 THEME_COOKIE: Final = "dicomrs_theme"
 THEMES: Final = {"auto": N_("As the system"), "light": N_("Light"), "dark": N_("Dark")}
 
@@ -57,10 +60,21 @@ class Site:
         """The reader's."""
         return best_language(request.cookies.get(LANGUAGE_COOKIE, ""), request.headers.get("accept-language", ""))
 
-    def page(self, request: Request, template: str, status: int = 200, **context: Any) -> HTMLResponse:
+    def page(self, request: Request, template: str, code: int = 200, **context: Any) -> HTMLResponse:
         """A whole page. It is never kept by anybody: it may show patients."""
-        html = self.render(request, template, **context)
-        return HTMLResponse(html, status, headers={"Cache-Control": "no-store"})
+        html = self.render(request, template, flash=_flash(request), **context)
+        answer = HTMLResponse(html, code, headers={"Cache-Control": "no-store"})
+        if FLASH_COOKIE in request.cookies:
+            answer.delete_cookie(FLASH_COOKIE, path=url(request, "/"))
+        return answer
+
+    def go(self, request: Request, path: str, told: str = "", *, failed: bool = False) -> RedirectResponse:
+        """Show another page after an action, with a sentence about it; told: in the reader's language."""
+        answer = RedirectResponse(url(request, path), status.HTTP_303_SEE_OTHER)
+        if told:
+            text = quote(("-" if failed else "+") + told[:_LONGEST_FLASH])
+            answer.set_cookie(FLASH_COOKIE, text, max_age=60, path=url(request, "/"), httponly=True, samesite="lax")
+        return answer
 
     def render(self, request: Request, template: str, **context: Any) -> str:
         """A page or a piece of one, as a text."""
@@ -103,6 +117,12 @@ def url(request: Request, path: str, **query: object) -> str:
     made = request.url.replace(path=request.scope.get("root_path", "") + path, query="", fragment="")
     made = made.include_query_params(**{name: str(value) for name, value in query.items() if value not in ("", None)})
     return f"{made.path}?{made.query}" if made.query else made.path
+
+
+def _flash(request: Request) -> tuple[bool, str] | None:
+    """Whether what was done last failed, and a sentence about it."""
+    text = unquote(request.cookies.get(FLASH_COOKIE, ""))[: _LONGEST_FLASH + 1]
+    return (text.startswith("-"), patient(text[1:], longest=_LONGEST_FLASH)) if text else None
 
 
 def _theme(request: Request) -> str:
