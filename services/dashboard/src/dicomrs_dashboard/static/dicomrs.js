@@ -16,20 +16,8 @@ document.addEventListener("htmx:sseOpen", () => {
   stale(false);
 });
 
-// What a person has opened stays open when a live piece is replaced, and what has the focus keeps it.
-const opened = new Set();
-let focused = "";
-document.addEventListener("htmx:sseBeforeMessage", (event) => {
-  opened.clear();
-  event.target.querySelectorAll("details[open][id]").forEach((one) => opened.add(one.id));
-  focused = event.target.contains(document.activeElement) ? document.activeElement.id : "";
-});
-document.addEventListener("htmx:sseMessage", (event) => {
-  event.target.querySelectorAll("details[id]").forEach((one) => {
-    if (opened.has(one.id)) one.open = true;
-  });
-  if (focused) document.getElementById(focused)?.focus();
-});
+// A live piece changes only what differs; what a person has opened stays open.
+Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, node) => name !== "open" || node.tagName !== "DETAILS";
 
 // Signed out meanwhile: the page asks for a new login.
 document.addEventListener("htmx:sseBeforeMessage", (event) => {
