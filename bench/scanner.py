@@ -17,6 +17,7 @@ from random import Random
 from dicomrs_cli.part10 import DicomFile, read_dicom_file
 from dicomrs_wire import dimse
 from dicomrs_wire.association import decode_accept, encode_request
+from dicomrs_wire.dialing import dial
 from dicomrs_wire.pdu import (
     FRAGMENT_HEADER,
     RELEASE_RQ,
@@ -26,7 +27,7 @@ from dicomrs_wire.pdu import (
     pack_fragment_header,
     split_pdata,
 )
-from dicomrs_wire.stream import PduReader, dial, tune
+from dicomrs_wire.stream import PduReader, tune
 from support.processes import LOOPBACK
 
 _PATIENCE = 600.0

@@ -84,17 +84,17 @@ def test_objects_are_counted_by_what_becomes_of_them(spool, ask):
 
 
 def test_what_the_services_say_is_passed_on(spool, ask):
-    told = {"one": {"trouble": "connection refused", "retry_in": 7.0, "suspended": True}}
-    door = {"listening": True, "trouble": "t", "full": True, "associations": 2}
+    told = {"one": {"trouble": "connection refused", "cause": "port-closed", "retry_in": 7.0, "suspended": True}}
+    door = {"listening": True, "trouble": "t", "cause": "a newer word", "full": True, "associations": 2}
     spool.heartbeat("scp", now(), revision="u/3", refused="a.yaml:3: no", **door)
     spool.heartbeat("scu", now(), revision="u/2", refused="b.yaml:1: no", destinations=told)
     found = ask(annotated(route(spool.root, destination("one", 1)), revision="u/3")).route()
     assert found.revision == "u/3"
     scp, scu, (to,) = found.scp, found.scu, found.destinations
     assert (scp.alive, scp.revision, scp.refused, scp.listening) == (True, "u/3", "a.yaml:3: no", True)
-    assert (scp.trouble, scp.full, scp.associations) == ("t", True, 2)
+    assert (scp.trouble, scp.cause, scp.full, scp.associations) == ("t", "unknown", True, 2)
     assert (scu.alive, scu.revision, scu.refused, scu.trouble) == (True, "u/2", "b.yaml:1: no", "")
-    assert (to.trouble, to.retry_in, to.suspended) == ("connection refused", 7.0, True)
+    assert (to.trouble, to.cause, to.retry_in, to.suspended) == ("connection refused", "port-closed", 7.0, True)
 
 
 def test_a_service_that_has_fallen_silent_neither_listens_nor_has_associations(spool, ask):

@@ -12,8 +12,9 @@ from pynetdicom.association import Association
 
 from dicomrs_wire import dimse
 from dicomrs_wire.association import decode_accept, encode_request
+from dicomrs_wire.dialing import dial
 from dicomrs_wire.pdu import RELEASE_RQ, PduType, split_pdata
-from dicomrs_wire.stream import PduReader, dial, tune
+from dicomrs_wire.stream import PduReader, tune
 from support.objects import Instance, image, instance, write_files
 from support.processes import LOOPBACK
 from support.router import destination, route

@@ -49,7 +49,7 @@ class ScpStatus(_Part):
     trouble: str = ""
     """Why nothing is received, "" if nothing prevents it."""
     cause: str = ""
-    """The same in one word (`dicomrs.causes`)."""
+    """The same in one word of docs/connectivity.md, "" if nothing prevents it."""
     full: bool = False
     """Whether the volume had no room for more then, of bytes or of files."""
     associations: int = 0
@@ -100,7 +100,7 @@ class DestinationStatus(_Part):
     trouble: str = ""
     """Why it is not sent to, as the sending service says; "" if nothing prevents it or the service does not run."""
     cause: str = ""
-    """The same in one word (`dicomrs.causes`)."""
+    """The same in one word of docs/connectivity.md, "" without a trouble."""
     retry_in: float = 0.0
     """Seconds until it is tried again."""
     suspended: bool = False

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
+from dicomrs.causes import Cause
 from dicomrs.heartbeat import read_heartbeat
 from dicomrs.moments import earliest, latest, moment
 from dicomrs.route import ClinicRoute, destinations_for
@@ -135,12 +136,16 @@ class StudyView:
 
 @dataclass(frozen=True, slots=True)
 class ServiceView:
-    """scp or scu by its last heartbeat; at: ISO 8601, "" if there is none; trouble: why it does not do its work."""
+    """scp or scu by its last heartbeat; at: ISO 8601, "" if there is none; trouble: why it does not do its work.
+
+    cause: of the trouble, None without any.
+    """
 
     name: str
     alive: bool
     at: str
     trouble: str
+    cause: Cause | None
     figures: Mapping[str, Any]
 
 
@@ -148,8 +153,8 @@ class ServiceView:
 class DestinationView:
     """A destination over all studies.
 
-    trouble, retry_in (seconds), refused (objects refused before that will be tried again) and suspended are what scu
-    says of it, and empty while it does not run.
+    trouble, its cause, retry_in (seconds), refused (objects refused before that will be tried again) and suspended are
+    what scu says of it, and empty while it does not run.
     """
 
     name: str
@@ -160,6 +165,7 @@ class DestinationView:
     stored: int
     stuck: tuple[Stuck, ...]
     trouble: str
+    cause: Cause | None
     retry_in: float
     refused: int
     suspended: bool
@@ -399,6 +405,7 @@ def _destination(name: str, standings: list[Standing], told: object) -> Destinat
         stored=sum(standing.stored for standing in standings),
         stuck=tuple(Stuck(kind, why, number) for (kind, why), number in stuck.items()),
         trouble=_text(figures, "trouble"),
+        cause=_cause(figures),
         retry_in=_number(figures, "retry_in"),
         refused=int(_number(figures, "refused")),
         suspended=figures.get("suspended") is True,
@@ -410,7 +417,7 @@ def _service(root: str, name: str, now: datetime) -> ServiceView:
     at = _text(figures, "at")
     said = moment(at)
     alive = said is not None and now - said <= ALIVE
-    return ServiceView(name, alive, at, _text(figures, "trouble"), figures)
+    return ServiceView(name, alive, at, _text(figures, "trouble"), _cause(figures), figures)
 
 
 def _set_aside(fs: FileSystem, root: str, where: str) -> tuple[SetAside, ...]:
@@ -432,6 +439,16 @@ def _earlier(one: str, other: str) -> str:
 def _text(fields: Mapping[str, Any], name: str) -> str:
     value = fields.get(name)
     return value if isinstance(value, str) else ""
+
+
+def _cause(figures: Mapping[str, Any]) -> Cause | None:
+    """Of the trouble that a service tells: a word that we do not know says no more than the trouble does."""
+    if not _text(figures, "trouble"):
+        return None
+    try:
+        return Cause(_text(figures, "cause"))
+    except ValueError:
+        return Cause.UNKNOWN
 
 
 def _number(fields: Mapping[str, Any], name: str) -> float:

@@ -17,6 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from dicomrs.causes import Cause
 from dicomrs.route.secrets import Secret, SecretError, Secrets
 from dicomrs_wire.errors import PeerClosed, Timeout, TlsFailed
 from dicomrs_wire.stream import PduReader, linger, send, wait_for
@@ -228,7 +229,8 @@ def test_every_alert_and_every_fault_has_a_sentence_with_its_side() -> None:
         error = ssl.SSLError(1, "x")
         error.reason = reason
         for side in Side:
-            said = explain(error, side)
+            said, cause = explain(error, side)
+            assert cause in {Cause.TLS_OWN, Cause.TLS_PEER, Cause.TLS_NOT_SPOKEN}
             assert said.startswith("the peer refused" if ALERT.match(reason) else ("we refused", "the peer refused"))
 
 

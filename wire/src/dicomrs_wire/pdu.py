@@ -5,6 +5,7 @@ from enum import IntEnum
 from struct import Struct
 from typing import NamedTuple
 
+from dicomrs.causes import Cause
 from dicomrs_wire.errors import UNRECOGNISED_PDU, ProtocolError
 
 HEADER = Struct(">BxI")
@@ -32,6 +33,7 @@ class PduType(IntEnum):
     ABORT = 7
 
 
+_TLS_ALERT = 0x15  # the first byte of the answer to what is no TLS (RFC 8446 5.1)
 _TYPES = {int(kind): kind for kind in PduType}
 
 
@@ -58,6 +60,9 @@ def parse_header(data: bytes | memoryview, offset: int = 0) -> tuple[PduType, in
     kind = _TYPES.get(number)
     if kind is None:
         message = f"PDU type {number:02X} is unknown: the peer does not speak DICOM here"
+        if number == _TLS_ALERT:
+            message = "the peer answers in TLS, and was spoken to without it"
+            raise ProtocolError(message, UNRECOGNISED_PDU, Cause.TLS_EXPECTED)
         raise ProtocolError(message, UNRECOGNISED_PDU)
     return kind, length
 

@@ -12,6 +12,7 @@ from typing import Self
 from dicomrs_wire import dimse
 from dicomrs_wire.association import PeerUser, decode_accept, decode_reject, encode_request
 from dicomrs_wire.commitment import DATASET_LIMIT
+from dicomrs_wire.dialing import dial
 from dicomrs_wire.dimse import CommandSet
 from dicomrs_wire.errors import (
     Aborted,
@@ -34,7 +35,7 @@ from dicomrs_wire.pdu import (
     parse_abort,
     split_pdata,
 )
-from dicomrs_wire.stream import Connection, PduReader, dial, send, tune
+from dicomrs_wire.stream import Connection, PduReader, send, tune
 from dicomrs_wire.tls.ends import TlsClient
 
 _OWN_MAX_PDU = 16 * 1024  # we are sent nothing but responses

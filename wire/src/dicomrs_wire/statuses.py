@@ -1,5 +1,7 @@
 """The standard's numbers in words: statuses of responses, and why associations are rejected or aborted."""
 
+from dicomrs.causes import Cause
+
 _STATUSES = {
     0x0000: "success",
     0x0105: "failure: no such attribute",
@@ -50,6 +52,12 @@ _REJECT = {
     "then whoever runs the peer must see why",
     (3, 2): "it has reached its limit of associations: allow fewer from here, or whoever runs the peer must allow more",
 }
+_REJECT_CAUSES = {
+    (1, 3): Cause.CALLING_REFUSED,
+    (1, 7): Cause.CALLED_REFUSED,
+    (3, 1): Cause.BUSY,
+    (3, 2): Cause.BUSY,
+}
 _RESULTS = {1: "for good", 2: "for now"}
 
 _ABORT_REASONS = {
@@ -76,6 +84,18 @@ def describe_reject(result: int, source: int, reason: int) -> str:
     why = _REJECT.get((source, reason), f"for a reason the standard does not name: {_ASK_PEER}")
     how_long = _RESULTS.get(result, "with an unknown result")
     return f"the peer rejected the association {how_long}: {why} (result {result}, source {source}, reason {reason})"
+
+
+def cause_of_reject(source: int, reason: int) -> Cause:
+    """Return the same in one word."""
+    return _REJECT_CAUSES.get((source, reason), Cause.ASSOCIATION_REFUSED)
+
+
+def cause_of_status(status: int) -> Cause:
+    """Return in one word what a status that is no success says of the peer (PS3.4 table B.2-1)."""
+    if status == 0x0213 or 0xA700 <= status <= 0xA7FF:
+        return Cause.BUSY
+    return Cause.NOT_OFFERED if status == 0x0122 else Cause.REFUSES_OBJECTS
 
 
 def describe_abort(source: int, reason: int) -> str:

@@ -6,7 +6,7 @@ import socket
 import time
 from typing import Any, Final, Protocol
 
-from dicomrs_wire.errors import AssociationError, PeerClosed, ProtocolError, Timeout, Unreachable
+from dicomrs_wire.errors import AssociationError, PeerClosed, ProtocolError, Timeout
 from dicomrs_wire.pdu import HEADER, PduType, parse_header
 
 ASSOCIATION_PDU_LIMIT = 1024 * 1024
@@ -42,33 +42,6 @@ def quickack(sock: Connection) -> None:
     """
     if hasattr(socket, "TCP_QUICKACK"):
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
-
-
-def dial(host: str, port: int, timeout: float) -> socket.socket:
-    """Return a socket connected to `host`:`port`, `timeout` seconds for each address of the name.
-
-    Raises:
-        Unreachable: no connection; its text says what to check.
-    """
-    where = f"{host}:{port}"
-    try:
-        return socket.create_connection((host, port), timeout)
-    except (socket.gaierror, UnicodeError) as error:
-        raise Unreachable(f"the name {host!r} does not resolve: check its spelling and this machine's DNS") from error
-    except ConnectionRefusedError as error:
-        raise Unreachable(
-            f"{where} refuses connections: the machine answers, but nothing listens on that port; "
-            "check the port and that the peer's DICOM service runs"
-        ) from error
-    except TimeoutError as error:
-        raise Unreachable(
-            f"{where} does not answer within {timeout:g} s: check the address and that the machine is on, "
-            "and ask the network team whether a firewall drops the packets"
-        ) from error
-    except OSError as error:
-        raise Unreachable(
-            f"no way to {where} ({error.strerror or error}): check this machine's network and its routes"
-        ) from error
 
 
 def send(sock: Connection, data: bytes | memoryview, timeout: float, flags: int = 0) -> None:

@@ -95,6 +95,7 @@ def _scp(beat: ServiceView) -> ScpStatus:
         refused=_text(figures, "refused"),
         listening=beat.alive and figures.get("listening") is True,
         trouble=_fit(beat.trouble),
+        cause=beat.cause or "",
         full=figures.get("full") is True,
         associations=_number(figures, "associations") if beat.alive else 0,
     )
@@ -126,6 +127,7 @@ def _destination(one: DestinationView) -> DestinationStatus:
         held=one.held,
         uncommitted=one.stored,
         trouble=_fit(one.trouble),
+        cause=one.cause or "",
         retry_in=one.retry_in,
         suspended=one.suspended,
     )

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
+from dicomrs.causes import Cause
 from dicomrs.log import get_logger
 from dicomrs_wire.errors import UNEXPECTED_PDU, UNRECOGNISED_PDU, AssociationError, PeerClosed, ProtocolError, TlsFailed
 from dicomrs_wire.pdu import HEADER, PduType, pack_abort, parse_header
@@ -225,7 +226,7 @@ class FrontDoor:
 def _request_length(header: bytearray) -> int:
     """Length of the A-ASSOCIATE-RQ's body; ProtocolError or TlsFailed if the connection starts with something else."""
     if header[0] == HANDSHAKE:
-        raise TlsFailed(TLS_TO_PLAIN_PORT)
+        raise TlsFailed(TLS_TO_PLAIN_PORT, Cause.TLS_EXPECTED)
     kind, length = parse_header(bytes(header))
     if kind is not PduType.ASSOCIATE_RQ:
         raise ProtocolError(f"it begins with {kind.name} instead of an association request", UNEXPECTED_PDU)

@@ -13,6 +13,7 @@ from typing import Final
 
 import psutil
 
+from dicomrs.causes import Cause
 from dicomrs.route import Receiver
 
 _LOOPBACK: Final = "lo"
@@ -36,12 +37,20 @@ class Trouble(Enum):
     OTHER = "the system refuses"
 
 
+_CAUSES: Final = {
+    Trouble.NOT_HERE: Cause.ADDRESS_MISSING,
+    Trouble.IN_USE: Cause.PORT_TAKEN,
+    Trouble.NOT_ALLOWED: Cause.PORT_NOT_ALLOWED,
+}
+
+
 class ListenError(Exception):
     """A receiver cannot listen; the message is one line that says what to do."""
 
-    def __init__(self, trouble: Trouble, message: str) -> None:
+    def __init__(self, trouble: Trouble, message: str, cause: Cause | None = None) -> None:
         super().__init__(message)
         self.trouble = trouble
+        self.cause = cause or _CAUSES.get(trouble, Cause.NOT_LISTENING)
 
 
 def _addresses() -> dict[str, str]:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from dicomrs import desk
+from dicomrs.causes import Cause
 from dicomrs.dataset import is_storage
 from dicomrs.heartbeat import write_heartbeat
 from dicomrs.log import get_logger
@@ -192,8 +193,8 @@ class RunningReceiver:
         origin = Origin(request.calling, request.called, address)
         receiver = self.route.spec.receiver
         refusal = admission.refusal(request, address, str(sock.getsockname()[0]), receiver)
-        if refusal is None and (why := self._closed()):
-            refusal = admission.closed(why)
+        if refusal is None and (found := self._closed()):
+            refusal = admission.closed(found[0])
         if refusal is not None:
             self._log_rejection(refusal, calling=origin.calling, called=origin.called, address=address)
             send(sock, encode_reject(*refusal.numbers), _SEND_SECONDS)
@@ -213,13 +214,20 @@ class RunningReceiver:
             with self._mutex:
                 self._associations.discard(association)
 
-    def _closed(self) -> str:
-        """Why no association is accepted for now, "" if one is."""
+    def _trouble(self) -> tuple[str, Cause] | None:
+        """What keeps it from receiving though it listens, or soon will, and the cause."""
+        if self._tls is not None and (trouble := self._tls.credentials.trouble):
+            return trouble, Cause.TLS_OWN
+        return self._closed()
+
+    def _closed(self) -> tuple[str, Cause] | None:
+        """Why no association is accepted for now, and the cause; None if one is."""
         if self.route.draining:
-            return "the route is being deleted: nothing more is received for it"
+            return "the route is being deleted: nothing more is received for it", Cause.SUSPENDED
         if self.route.spec.receiver.suspend:
-            return "the receiver is suspended (spec.receiver.suspend)"
-        return self.inbox.no_room()
+            return "the receiver is suspended (spec.receiver.suspend)", Cause.SUSPENDED
+        why = self.inbox.no_room()
+        return (why, Cause.DISK_FULL if self._is_full() else Cause.ROOT_UNUSABLE) if why else None
 
     def _log_rejection(self, refusal: Refusal, **who: str) -> None:
         logger.warning("association rejected", route=self.route.metadata.name, **who, reason=refusal.why)
@@ -245,12 +253,13 @@ class RunningReceiver:
             seconds=round(time.monotonic() - started, 3),
         )
 
-    def beat(self, trouble: str, refused: str) -> None:
-        """Write the service's status file for this root; refused: the problem of newer manifests, "" if none."""
-        if not trouble and self._tls is not None:
-            trouble = self._tls.credentials.trouble
+    def beat(self, noted: tuple[str, Cause] | None, refused: str) -> None:
+        """Write the service's status file for this root.
+
+        noted: why it does not listen, with the cause; refused: the problem of newer manifests, "" if none.
+        """
         # Both ask the volume, which may hang: not while holding the mutex.
-        trouble = trouble or self._closed()
+        trouble, cause = noted or self._trouble() or ("", None)
         full = self._is_full()
         with self._mutex:
             figures: dict[str, Any] = {
@@ -259,6 +268,7 @@ class RunningReceiver:
                 "refused": refused,
                 "listening": self.listening,
                 "trouble": trouble,
+                "cause": cause,
                 "full": full,
                 "associations": len(self._associations),
                 "sinceStart": self._total.figures(),
@@ -328,6 +338,11 @@ class RunningReceiver:
             thread.join(max(0.0, cut - time.monotonic()))
 
 
+def volume_cause(error: VolumeError) -> Cause:
+    """In one word why a volume cannot carry a root."""
+    return Cause.DISK_FULL if error.full else Cause.ROOT_UNUSABLE
+
+
 def _door_of(receiver: Receiver) -> tuple[object, ...]:
     """What cannot change without listening anew."""
     return receiver.bind_address, receiver.interface, receiver.port, receiver.tls
@@ -340,5 +355,5 @@ def _tls_of(receiver: Receiver, secrets: Secrets) -> TlsServer | None:
         try:
             tls.credentials.context()
         except SecretError as error:
-            raise ListenError(Trouble.OTHER, f"spec.receiver.tls: {error}") from error
+            raise ListenError(Trouble.OTHER, f"spec.receiver.tls: {error}", Cause.TLS_OWN) from error
     return tls

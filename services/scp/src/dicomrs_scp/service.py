@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from dicomrs.causes import Cause
 from dicomrs.exits import Exit
 from dicomrs.log import get_logger
 from dicomrs.program import POLL_SECONDS, changed_routes
@@ -14,7 +15,7 @@ from dicomrs.spool.fs import FileSystem
 from dicomrs.spool.proof import VolumeError
 from dicomrs_scp.frontdoor import FrontDoor
 from dicomrs_scp.listening import ListenError, Trouble
-from dicomrs_scp.receiver import STOP_SECONDS, BusyError, RunningReceiver
+from dicomrs_scp.receiver import STOP_SECONDS, BusyError, RunningReceiver, volume_cause
 from dicomrs_wire.health import Readiness
 from dicomrs_wire.stream import Connection
 
@@ -34,7 +35,7 @@ class ScpService:
         self._manifests = manifests
         self._secrets = secrets
         self._running: dict[str, RunningReceiver] = {}
-        self._trouble: dict[str, str] = {}
+        self._trouble: dict[str, tuple[str, Cause]] = {}  # why a receiver does not receive
         self._hopeless: dict[str, Exit] = {}
         self._door = FrontDoor(self._admit, self._artim)
         self._restart = threading.Event()
@@ -121,19 +122,21 @@ class ScpService:
                 if not running.listening and not route.draining:
                     running.listen()
             except VolumeError as error:
-                self._note(name, str(error), Exit.FULL if error.full else Exit.ROOT)
+                self._note(name, (str(error), volume_cause(error)), Exit.FULL if error.full else Exit.ROOT)
             except ListenError as error:
-                self._note(name, str(error), _EXITS.get(error.trouble))
+                self._note(name, (str(error), error.cause), _EXITS.get(error.trouble))
             except BusyError as error:
-                self._note(name, str(error), None)
+                self._note(name, (str(error), Cause.ROOT_UNUSABLE), None)
             else:
-                self._note(name, "", None)
+                self._note(name, None, None)
 
-    def _note(self, name: str, trouble: str, hopeless: Exit | None) -> None:
-        """Remember a receiver's trouble; say it once."""
-        if trouble and trouble != self._trouble.get(name):
-            logger.error("not receiving", route=name, reason=trouble)
-        self._trouble[name] = trouble
+    def _note(self, name: str, trouble: tuple[str, Cause] | None, hopeless: Exit | None) -> None:
+        """Remember a receiver's trouble and its cause; say it once."""
+        before = self._trouble.pop(name, None)
+        if trouble is not None:
+            if before is None or trouble[0] != before[0]:
+                logger.error("not receiving", route=name, reason=trouble[0])
+            self._trouble[name] = trouble
         if hopeless is None:
             self._hopeless.pop(name, None)
         else:
@@ -141,7 +144,7 @@ class ScpService:
 
     def _beat(self) -> None:
         for name, running in self._running.items():
-            running.beat(self._trouble.get(name, ""), self._manifests.refused)
+            running.beat(self._trouble.get(name), self._manifests.refused)
 
     def _unready(self) -> Iterator[str]:
         """Sentences about what should be received and cannot be."""
@@ -152,7 +155,8 @@ class ScpService:
             if route.draining or route.spec.receiver.suspend:
                 continue
             running = self._running.get(route.metadata.name)
-            trouble = self._trouble.get(route.metadata.name) or (running.unready if running is not None else "")
+            noted = self._trouble.get(route.metadata.name)
+            trouble = noted[0] if noted is not None else running.unready if running is not None else ""
             if trouble:
                 yield f"route {route.metadata.name} is not receiving: {trouble}"
 

@@ -8,6 +8,7 @@ import time
 import uuid
 from typing import Final
 
+from dicomrs.causes import Cause
 from dicomrs.log import get_logger
 from dicomrs.route import Commitment, Destination
 from dicomrs.spool.receipts import Kind
@@ -78,6 +79,8 @@ class Asker(threading.Thread):
         self._waived_until = 0.0
         self.trouble = ""
         """Why nothing can be asked for now."""
+        self.cause = Cause.NOT_COMMITTED
+        """Of the trouble."""
 
     def stop(self) -> None:
         """Ask nothing further; callable from any thread."""
@@ -88,17 +91,19 @@ class Asker(threading.Thread):
         while not self._stopping.is_set():
             try:
                 self._round()
-            except (AssociationError, _UnwillingError) as error:
+            except AssociationError as error:
+                self._failed(str(error), error.cause)
+            except _UnwillingError as error:
                 self._failed(str(error))
             except Exception as error:
                 logger.exception("asking failed", destination=self._destination.name)
-                self._failed(f"a fault of the router: {type(error).__name__}, see its log")
+                self._failed(f"a fault of the router: {type(error).__name__}, see its log", Cause.UNKNOWN)
 
-    def _failed(self, why: str) -> None:
+    def _failed(self, why: str, cause: Cause = Cause.NOT_COMMITTED) -> None:
         why = f"storage commitment: {why}"
         if why != self.trouble:
             logger.warning("storage commitment not asked", destination=self._destination.name, reason=why)
-        self.trouble = why
+        self.trouble, self.cause = why, cause
         self._failures += 1
         self._stopping.wait(delay(self._failures, TARGET_FIRST, TARGET_LIMIT))
 

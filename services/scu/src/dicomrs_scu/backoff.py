@@ -4,6 +4,8 @@ import random
 from dataclasses import dataclass
 from typing import Final
 
+from dicomrs.causes import Cause
+
 TARGET_FIRST: Final = 0.7  # seconds
 TARGET_LIMIT: Final = 30.0  # a target that is back is found within this
 OBJECT_FIRST: Final = 10.0
@@ -33,3 +35,4 @@ class Tries:
     due: float = 0.0
     sick: bool = False
     why: str = ""
+    cause: Cause = Cause.UNKNOWN

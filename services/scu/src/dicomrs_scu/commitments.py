@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from dicomrs.causes import Cause
 from dicomrs.route import ClinicRoute
 from dicomrs.spool.transactions import Transactions
 from dicomrs_scu.asker import Asker
@@ -52,13 +53,16 @@ class Commitments:
         threads = (*self._askers.values(), *self._listeners.values())
         return all(thread.is_alive() or thread.ident is None for thread in threads)
 
-    def trouble(self, destination: str) -> str:
-        """Why a destination does not commit to what it has, "" if it does or is not asked."""
+    def trouble(self, destination: str) -> tuple[str, Cause]:
+        """Why a destination does not commit to what it has, "" if it does or is not asked; and the cause of that."""
         if destination not in self._askers:
-            return ""
-        listener = self._listeners.get(destination)
-        heard = listener.trouble if listener is not None else ""
-        return heard or self._askers[destination].trouble or self._backlog.queues[destination].uncommitted.trouble()
+            return "", Cause.NOT_COMMITTED
+        listener, asker = self._listeners.get(destination), self._askers[destination]
+        if listener is not None and listener.trouble:
+            return listener.trouble, Cause.NOT_LISTENING
+        if asker.trouble:
+            return asker.trouble, asker.cause
+        return self._backlog.queues[destination].uncommitted.trouble(), Cause.NOT_COMMITTED
 
     def prune(self) -> None:
         """Forget transactions that nobody awaits. To be called when the whole root has been looked at."""

@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 
+from dicomrs.causes import Cause
 from dicomrs.route import Park
 from dicomrs_scu.backoff import OBJECT_FIRST, TARGET_FIRST, TARGET_LIMIT, Tries, delay
 from dicomrs_scu.uncommitted import Uncommitted
@@ -25,7 +26,8 @@ _SICK_AFTER = 3  # different objects refused in a row: it is the target, not the
 class Figures:
     """For status files: objects waiting, of them refused before, confirmations, and why the target is not sent to.
 
-    uncommitted: objects that the target has, and has not committed to yet; these do not wait.
+    uncommitted: objects that the target has, and has not committed to yet; these do not wait. cause: of the trouble,
+    None without any.
     """
 
     waiting: int
@@ -35,6 +37,7 @@ class Figures:
     oldest: str
     retry_in: float
     trouble: str
+    cause: Cause | None
 
 
 class DestinationQueue:
@@ -64,7 +67,7 @@ class DestinationQueue:
         self._refused_in_row: set[str] = set()  # arrivals, since the last confirmation
         self._kinds: dict[Pair, tuple[int, float]] = {}  # whose context was refused: how often in a row, until when
         self._retry_at = 0.0
-        self._trouble = ""
+        self._trouble: tuple[str, Cause | None] = ("", None)
 
     def add(self, waiting: Waiting) -> None:
         """Queue an object; once is enough."""
@@ -169,28 +172,36 @@ class DestinationQueue:
         self._failures = 0
         self._kinds.pop(waiting.pair, None)
         self._refused_in_row.clear()
-        self._retry_at, self._trouble = 0.0, ""
+        self._retry_at, self._trouble = 0.0, ("", None)
         for _, tries in self._refused.values():
             if tries.sick:
                 tries.due, tries.sick = 0.0, False
 
-    def refused(self, waiting: Waiting, why: str, *, countable: bool = True, of_target: bool = True) -> bool:
+    def refused(
+        self,
+        waiting: Waiting,
+        why: str,
+        cause: Cause = Cause.UNKNOWN,
+        *,
+        countable: bool = True,
+        of_target: bool = True,
+    ) -> bool:
         """Put an object at the tail with a back-off of its own; True: it has had its tries and is to be parked.
 
         countable: False for a refusal that says nothing about the object; of_target: False for one that says nothing
         about the target's health.
         """
         with self._changed:
-            return self._refuse(waiting, why, countable=countable, of_target=of_target)
+            return self._refuse(waiting, (why, cause), countable=countable, of_target=of_target)
 
-    def _refuse(self, waiting: Waiting, why: str, *, countable: bool, of_target: bool) -> bool:
+    def _refuse(self, waiting: Waiting, why: tuple[str, Cause], *, countable: bool, of_target: bool) -> bool:
         now = self._clock()
         self._came_back(waiting)
         if waiting.arrival not in self._entries.get(waiting.folder, {}):
             return False  # it has left meanwhile
         _, tries = self._refused.setdefault(waiting.arrival, (waiting, Tries()))
         tries.attempts += 1
-        tries.why = why
+        tries.why, tries.cause = why
         counts = countable and self._confirmed > tries.confirmed
         tries.confirmed = self._confirmed
         if counts:
@@ -207,7 +218,7 @@ class DestinationQueue:
             if len(self._refused_in_row) >= _SICK_AFTER:
                 for arrival in self._refused_in_row & self._refused.keys():
                     self._refused[arrival][1].sick = True
-                self._target_failed(f"it refuses everything: {why}", now)
+                self._target_failed(f"it refuses everything: {tries.why}", tries.cause, now)
         return False
 
     def kinds_refused(self, why: Mapping[Pair, str]) -> tuple[Counter[Pair], list[Waiting]]:
@@ -224,7 +235,7 @@ class DestinationQueue:
             spent = []
             for waiting in tried:
                 self._ready[waiting.folder].pop(waiting.arrival, None)
-                if self._refuse(waiting, why[waiting.pair], countable=True, of_target=False):
+                if self._refuse(waiting, (why[waiting.pair], Cause.NOT_OFFERED), countable=True, of_target=False):
                     spent.append(waiting)
             for pair in why:
                 failures = self._kinds.get(pair, (0, 0.0))[0] + 1
@@ -238,10 +249,10 @@ class DestinationQueue:
             if waiting.arrival in self._entries.get(waiting.folder, {}) and waiting.arrival not in self._refused:
                 self._ready[waiting.folder][waiting.arrival] = waiting
 
-    def target_failed(self, why: str) -> None:
+    def target_failed(self, why: str, cause: Cause = Cause.UNKNOWN) -> None:
         """The destination cannot be sent to for now: back off from it."""
         with self._changed:
-            self._target_failed(why, self._clock())
+            self._target_failed(why, cause, self._clock())
 
     def has_plenty(self, objects: int) -> bool:
         """Whether so many objects may be taken, by senders that are not backing off: there is no hurry to find more."""
@@ -264,6 +275,9 @@ class DestinationQueue:
         """For the status file."""
         with self._changed:
             refused = [tries for arrival, (_, tries) in self._refused.items() if arrival not in self._in_flight]
+            trouble, cause = self._trouble
+            if not trouble and refused:
+                trouble, cause = refused[0].why, refused[0].cause
             return Figures(
                 waiting=sum(len(entries) for entries in self._entries.values()) - len(self.uncommitted),
                 uncommitted=len(self.uncommitted),
@@ -271,16 +285,17 @@ class DestinationQueue:
                 confirmed=self._confirmed,
                 oldest=self._oldest(),
                 retry_in=max(0.0, self._retry_at - self._clock()),
-                trouble=self._trouble or next((tries.why for tries in refused), ""),
+                trouble=trouble,
+                cause=cause,
             )
 
     def _oldest(self) -> str:
         entries = self._entries[self._folders[0]] if self._folders else {}
         return min((waiting.received for waiting in entries.values()), default="")
 
-    def _target_failed(self, why: str, now: float) -> None:
+    def _target_failed(self, why: str, cause: Cause, now: float) -> None:
         self._failures += 1
-        self._trouble = why
+        self._trouble = why, cause
         self._retry_at = now + delay(self._failures, TARGET_FIRST, TARGET_LIMIT)
 
     def _came_back(self, waiting: Waiting) -> None:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from dicomrs.causes import Cause
 from dicomrs.desk import Desk
 from dicomrs.heartbeat import write_heartbeat
 from dicomrs.log import get_logger
@@ -21,7 +22,7 @@ from dicomrs.spool.space import drop_ballast, lay_ballast
 from dicomrs_scu.backlog import Backlog
 from dicomrs_scu.commitments import Commitments
 from dicomrs_scu.persons import Persons
-from dicomrs_scu.queue import DestinationQueue
+from dicomrs_scu.queue import DestinationQueue, Figures
 from dicomrs_scu.retention import retire_old
 from dicomrs_scu.sender import Sender
 from dicomrs_wire.tls.ends import destination_tls
@@ -248,18 +249,25 @@ class RunningRoute(threading.Thread):
         self._backlog.write_progress()
         destinations: dict[str, Any] = {}
         for name, queue in self._queues.items():
-            told = asdict(queue.figures())
-            tls, commitments = self._tls[name], self._commitments
-            told["trouble"] = (
-                told["trouble"]
-                or (tls.credentials.trouble if tls is not None else "")
-                or (commitments.trouble(name) if commitments is not None else "")
-            )
-            destinations[name] = {**told, "suspended": self.route.spec.suspend}
-        figures = {
+            figures = queue.figures()
+            trouble, cause = self._trouble(name, figures)
+            told = {"trouble": trouble, "cause": cause, "suspended": self.route.spec.suspend}
+            destinations[name] = {**asdict(figures), **told}
+        beat = {
             "route": self.route.metadata.name,
             "revision": self.route.revision,
             "refused": self.refused,
             "destinations": destinations,
         }
-        write_heartbeat(self._root, "scu", figures)
+        write_heartbeat(self._root, "scu", beat)
+
+    def _trouble(self, name: str, figures: Figures) -> tuple[str, Cause | None]:
+        """Why a destination is not sent to or does not commit to what it has, the most urgent first, and the cause."""
+        tls, commitments = self._tls[name], self._commitments
+        if figures.trouble:
+            return figures.trouble, figures.cause
+        if tls is not None and (trouble := tls.credentials.trouble):
+            return trouble, Cause.TLS_OWN
+        if commitments is not None and (found := commitments.trouble(name))[0]:
+            return found
+        return "", None

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
+from dicomrs.causes import Cause
 from dicomrs.log import get_logger
 from dicomrs.route import Destination
 from dicomrs.spool.digest import Digest
@@ -34,7 +35,7 @@ from dicomrs_wire.errors import (
     Unreachable,
 )
 from dicomrs_wire.requestor import Requestor, StoreReply
-from dicomrs_wire.statuses import describe_status
+from dicomrs_wire.statuses import cause_of_status, describe_status
 from dicomrs_wire.tls.ends import TlsClient
 
 LINGER_SECONDS: Final = 1.0  # an association stays open so long for what arrives next
@@ -134,10 +135,11 @@ class Sender(threading.Thread):
             except _ReopenError:
                 continue
             except AssociationError as error:
-                self._failed(str(error), expected=isinstance(error, Unreachable | Rejected))
+                self._failed(str(error), error.cause, expected=isinstance(error, Unreachable | Rejected))
             except Exception as error:
                 logger.exception("sending failed", destination=self._destination.name)
-                self._failed(f"a fault of the router: {type(error).__name__}, see its log", expected=False)
+                why = f"a fault of the router: {type(error).__name__}, see its log"
+                self._failed(why, Cause.UNKNOWN, expected=False)
         self._settler.end()
 
     def _round(self) -> None:
@@ -147,10 +149,10 @@ class Sender(threading.Thread):
         else:
             self._queue.wait(1.0)
 
-    def _failed(self, why: str, *, expected: bool) -> None:
+    def _failed(self, why: str, cause: Cause, *, expected: bool) -> None:
         log = logger.info if expected else logger.warning
         log("destination failed", destination=self._destination.name, reason=why)
-        self._queue.target_failed(why)
+        self._queue.target_failed(why, cause)
 
     def _associate(self, pairs: list[Pair]) -> None:
         """Open an association for these contexts, and send over it as long as there is something for it."""
@@ -182,7 +184,7 @@ class Sender(threading.Thread):
         except (Aborted, PeerClosed, ProtocolError) as error:
             self._most_contexts = max(1, len(pairs) // 2)
             if len(pairs) == 1 and (waiting := self._queue.take(pairs)) is not None:
-                self._refused(waiting, str(error))
+                self._refused(waiting, str(error), error.cause)
             raise
         self._most_contexts = MAX_CONTEXTS
         return association
@@ -247,15 +249,16 @@ class Sender(threading.Thread):
             self._damaged(waiting, str(error))
             raise _ReopenError from error
         except AssociationError as error:
-            self._refused(waiting, str(error))
+            self._refused(waiting, str(error), error.cause)
             raise
         except OSError as error:
             why = f"it cannot be read from the disk: {error.strerror}"
-            self._refused(waiting, why, countable=False, of_target=False)
+            self._refused(waiting, why, Cause.DAMAGED, countable=False, of_target=False)
             raise _ReopenError from error
         except Exception as error:
             # Whatever it is, those behind this object must have their turn before it is tried again.
-            self._refused(waiting, f"{type(error).__name__}, see the log", countable=False, of_target=False)
+            why = f"{type(error).__name__}, see the log"
+            self._refused(waiting, why, Cause.UNKNOWN, countable=False, of_target=False)
             raise
         finally:
             ready.close()
@@ -266,7 +269,7 @@ class Sender(threading.Thread):
             self._backlog.damaged(waiting.folder, waiting.name, reason, waiting.arrival)
         except OSError as error:
             why = f"{reason}; it could not be moved to _DAMAGED: {error.strerror}"
-            self._refused(waiting, why, countable=False, of_target=False)
+            self._refused(waiting, why, Cause.DAMAGED, countable=False, of_target=False)
 
     def _judge(self, waiting: Waiting, stored: Stored, reply: StoreReply, number: str, seconds: float) -> bool:
         """Act on the target's answer."""
@@ -301,11 +304,18 @@ class Sender(threading.Thread):
         if meaning is Verdict.PERMANENT:
             self._park(waiting, said, told)
         else:
-            self._refused(waiting, said, told, countable=meaning is Verdict.VAGUE)
+            self._refused(waiting, said, cause_of_status(reply.status), told, countable=meaning is Verdict.VAGUE)
         return False
 
     def _refused(
-        self, waiting: Waiting, why: str, told: str = "", *, countable: bool = True, of_target: bool = True
+        self,
+        waiting: Waiting,
+        why: str,
+        cause: Cause,
+        told: str = "",
+        *,
+        countable: bool = True,
+        of_target: bool = True,
     ) -> None:
         """why: for log and figures; told: for the receipts, with the target's own words."""
         self._settler.drain()  # what was confirmed before counts
@@ -316,7 +326,7 @@ class Sender(threading.Thread):
             arrival=waiting.arrival,
             reason=why,
         )
-        if self._queue.refused(waiting, why, countable=countable, of_target=of_target):
+        if self._queue.refused(waiting, why, cause, countable=countable, of_target=of_target):
             self._park(waiting, why, told)
 
     def _park(self, waiting: Waiting, why: str, told: str = "") -> None:
@@ -327,4 +337,4 @@ class Sender(threading.Thread):
         except OSError as error:
             logger.error("object not parked, it will be tried again", reason=error.strerror)
             self._backlog.requeue(waiting)  # unless a person has held it meanwhile
-            self._queue.refused(waiting, why, countable=False, of_target=False)
+            self._queue.refused(waiting, why, Cause.ROOT_UNUSABLE, countable=False, of_target=False)

@@ -5,6 +5,7 @@ import time
 from itertools import groupby
 from typing import Final
 
+from dicomrs.causes import Cause
 from dicomrs.log import get_logger
 from dicomrs.spool.outbox import Stored
 from dicomrs.spool.receipts import Event, Kind
@@ -96,7 +97,7 @@ class Settler:
                 logger.exception("receipts not durable, objects will be sent again")
                 for waiting, _, _ in results:
                     self._queue.put_back(waiting)
-                self._queue.target_failed(f"receipts cannot be written: {why}")
+                self._queue.target_failed(f"receipts cannot be written: {why}", Cause.ROOT_UNUSABLE)
             else:
                 for waiting, _, event in results:
                     if event.kind is Kind.STORED:

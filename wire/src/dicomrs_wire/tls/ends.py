@@ -5,6 +5,7 @@ import socket
 from functools import partial
 from typing import Final
 
+from dicomrs.causes import Cause
 from dicomrs.route import Destination, Receiver
 from dicomrs.route.secrets import SecretError, Secrets
 from dicomrs_wire.errors import UNRECOGNISED_PDU, PeerClosed, ProtocolError, TlsFailed
@@ -42,13 +43,13 @@ class TlsServer:
         if not first:
             raise PeerClosed("the peer closed the connection")
         if first[0] == PduType.ASSOCIATE_RQ:
-            raise TlsFailed(PLAIN_DICOM)
+            raise TlsFailed(PLAIN_DICOM, Cause.TLS_NOT_SPOKEN)
         if first[0] != HANDSHAKE:
             raise ProtocolError(NO_TLS, UNRECOGNISED_PDU)
         try:
             return TlsStream(sock, self.credentials.context(), side=Side.RECEIVER)
         except SecretError as error:
-            raise TlsFailed(str(error)) from error
+            raise TlsFailed(str(error), Cause.TLS_OWN) from error
 
 
 class TlsClient:
@@ -71,9 +72,10 @@ class TlsClient:
                 context = self.credentials.context()
                 stream = TlsStream(sock, context, side=Side.SENDER, server_name=self._server_name)
             except SecretError as error:
-                raise TlsFailed(str(error)) from error
+                raise TlsFailed(str(error), Cause.TLS_OWN) from error
             except ValueError as error:
-                raise TlsFailed(f"{self._server_name!r} cannot be in a certificate: set tls.serverName") from error
+                why = f"{self._server_name!r} cannot be in a certificate: set tls.serverName"
+                raise TlsFailed(why, Cause.TLS_OWN) from error
             stream.handshake(seconds)
             on_failure.pop_all()
         return stream

@@ -4,6 +4,8 @@ import ssl
 from enum import Enum
 from typing import Final
 
+from dicomrs.causes import Cause
+
 
 class Side(Enum):
     """What we are in this connection."""
@@ -119,22 +121,34 @@ ALERTS: Final = {
         "log"
     ),
 }
+# What the peer says of us that only we can mend.
+_OURS_TO_MEND: Final = frozenset(
+    {
+        "CERTIFICATE_EXPIRED",
+        "CERTIFICATE_REVOKED",
+        "CERTIFICATE_REQUIRED",
+        "UNSUPPORTED_CERTIFICATE",
+        "BAD_CERTIFICATE",
+        "UNRECOGNIZED_NAME",
+    }
+)
 _ALERT_PREFIXES: Final = ("TLSV13_ALERT_", "TLSV1_ALERT_", "SSLV3_ALERT_", "TLSV1_")
 
 
-def explain(error: ssl.SSLError, side: Side) -> str:
-    """Return in a sentence why TLS failed."""
+def explain(error: ssl.SSLError, side: Side) -> tuple[str, Cause]:
+    """Return in a sentence why TLS failed, and the same in one word."""
     if isinstance(error, ssl.SSLCertVerificationError):
         why = CERTIFICATE.get(error.verify_code, f"{error.verify_message}; ask the peer's administrator")
-        return f"we refused the peer's certificate: {why}"
+        return f"we refused the peer's certificate: {why}", Cause.TLS_PEER
     reason = error.reason or ""
     for prefix in _ALERT_PREFIXES:
         if reason.startswith(prefix):
             alert = reason.removeprefix(prefix)
             words = alert.lower().replace("_", " ")
             what = ALERTS.get(alert, f"with the alert “{words}”: its administrator finds the reason in its log")
-            return f"the peer refused {what}"
+            return f"the peer refused {what}", Cause.TLS_OWN if alert in _OURS_TO_MEND else Cause.TLS_PEER
     if reason in {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "HTTPS_PROXY_REQUEST"}:
-        return NOT_TLS[side]
+        return NOT_TLS[side], Cause.TLS_NOT_SPOKEN
     words = reason.lower().replace("_", " ") or str(error)
-    return f"we refused: {OURS.get(reason, f'the peer breaks the rules of TLS ({words}); ask its administrator')}"
+    why = OURS.get(reason, f"the peer breaks the rules of TLS ({words}); ask its administrator")
+    return f"we refused: {why}", Cause.TLS_PEER

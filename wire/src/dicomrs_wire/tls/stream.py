@@ -7,6 +7,7 @@ import ssl
 import time
 from typing import Any, Final
 
+from dicomrs.causes import Cause
 from dicomrs_wire.errors import TlsFailed
 from dicomrs_wire.stream import wait_for
 from dicomrs_wire.tls.sentences import HUNG_UP, HUNG_UP_AFTERWARDS, SLOW, UNREAD, Side, explain
@@ -64,7 +65,7 @@ class TlsStream:
                 return
             left = deadline - time.monotonic()
             if left <= 0 or not wait_for(self._sock, select.POLLIN, left):
-                raise TlsFailed(SLOW.format(seconds=seconds))
+                raise TlsFailed(SLOW.format(seconds=seconds), Cause.TLS_NOT_SPOKEN)
             with contextlib.suppress(BlockingIOError):
                 self._take_in(_RECORD)
 
@@ -86,7 +87,7 @@ class TlsStream:
         count, ended = self._decrypt(buffer)
         self._push()
         if len(self._unsent) > _MOST_UNSENT:  # each KeyUpdate may ask for one of ours (RFC 8446 4.6.3)
-            raise TlsFailed(UNREAD)
+            raise TlsFailed(UNREAD, Cause.TLS_PEER)
         if count or ended:
             return count
         raise BlockingIOError
@@ -192,16 +193,16 @@ class TlsStream:
         if data:
             self._arriving.write(data)
         elif not self.established:
-            raise TlsFailed(HUNG_UP[self._side])
+            raise TlsFailed(HUNG_UP[self._side], Cause.TLS_NOT_SPOKEN)
         elif not self._heard and self._side is Side.SENDER:
             # TLS 1.3 lets a client believe that all is well before its certificate has been looked at.
-            raise TlsFailed(HUNG_UP_AFTERWARDS)
+            raise TlsFailed(HUNG_UP_AFTERWARDS, Cause.TLS_PEER)
         return bool(data)
 
     def _failed(self, error: ssl.SSLError) -> TlsFailed:
         """What to raise; the peer is told too."""
         self._push()
-        return TlsFailed(explain(error, self._side))
+        return TlsFailed(*explain(error, self._side))
 
     def _push(self) -> None:
         """Send what TLS itself has to say, as far as that can be done at once."""
