@@ -1,5 +1,6 @@
 """Keeps child processes running: starts them, starts one that has died again, and ends them all together."""
 
+import os
 import signal
 import subprocess
 import time
@@ -8,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from dicomrs.exits import Exit
+from dicomrs.heartbeat import RESTARTS
 from dicomrs.log import get_logger
 
 FIRST_SECONDS: Final = 15.0
@@ -97,9 +99,12 @@ class Supervisor:
         return None
 
     def _start(self, child: _Child, now: float) -> None:
+        told = {**os.environ, RESTARTS: str(child.starts)}
         child.starts, child.since = child.starts + 1, now
         try:
-            child.process = subprocess.Popen(child.command, stdin=subprocess.PIPE, process_group=0)  # noqa: S603 (ours)
+            child.process = subprocess.Popen(  # noqa: S603 (our own words)
+                child.command, stdin=subprocess.PIPE, process_group=0, env=told
+            )
         except OSError as error:
             self._retry(child, now, 0.0, f"it cannot be started: {error.strerror}")
         else:

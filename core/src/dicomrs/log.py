@@ -7,11 +7,13 @@ import json
 import logging
 import re
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import structlog
-from structlog.processors import JSONRenderer
 from structlog.typing import EventDict, Processor
+
+from dicomrs.log_writer import LogWriter
 
 _encode = json.JSONEncoder(default=str).encode
 _CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(0x7F, 0xA0))}
@@ -34,8 +36,11 @@ def _escape_controls(_logger: Any, _name: str, fields: EventDict) -> EventDict:
     return fields
 
 
-def configure(service: str, level: str = "INFO") -> None:
-    """Have structlog and the standard library's loggers (pynetdicom's too) write the same lines to standard error."""
+def configure(service: str, folder: str | None = None, level: str = "INFO") -> None:
+    """Have structlog and the standard library's loggers (pynetdicom's too) write the same lines to standard error.
+
+    folder: the same lines also go to a file there, in JSON (log_files).
+    """
 
     def name_service(_logger: Any, _name: str, fields: EventDict) -> EventDict:
         return {"service": service, **fields}
@@ -48,7 +53,9 @@ def configure(service: str, level: str = "INFO") -> None:
         _hide_patients,
         _escape_controls,
     ]
-    renderer: Processor = structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else JSONRenderer(_to_json)
+    renderer: Processor = structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else _to_line
+    if folder is not None:
+        renderer = _copied(renderer, LogWriter(folder, service).put)
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
@@ -69,8 +76,19 @@ def configure(service: str, level: str = "INFO") -> None:
     )
 
 
-def _to_json(fields: EventDict, **_: Any) -> str:
+def _to_line(_logger: Any, _name: str, fields: EventDict) -> str:
     return _encode(fields)
+
+
+def _copied(renderer: Processor, put: Callable[[str], None]) -> Processor:
+    """What renders a line, and puts it as JSON somewhere else, too."""
+
+    def render(logger: Any, name: str, fields: EventDict) -> Any:
+        line = _encode(fields)
+        put(line)
+        return line if renderer is _to_line else renderer(logger, name, fields)
+
+    return render
 
 
 def get_logger() -> structlog.stdlib.BoundLogger:

@@ -64,9 +64,10 @@ def run_service(name: str, description: str, serve: Serve, arguments: Sequence[s
         help="answer GET /livez/NAME and /readyz/NAME there, for the probes of a cluster",
     )
     parser.add_argument("--health-name", metavar="NAME", default="", help="whose service it is, such as clinic-a/scp")
+    add_log_folder(parser)
     options = parser.parse_args(arguments)
     health = _health_place(parser, options.health, options.health_name)
-    log.configure(name)
+    log.configure(name, options.log_folder)
     manifests = open_manifests(options)
     if manifests is None:
         return Exit.MANIFEST
@@ -86,6 +87,11 @@ def add_manifests(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="run on while there are no good manifests yet, and whatever is wrong with routes (on a cluster)",
     )
+
+
+def add_log_folder(parser: argparse.ArgumentParser) -> None:
+    """Where every program that runs for long may keep its log lines, for the dashboard."""
+    parser.add_argument("--log-folder", metavar="FOLDER", help="write log lines to files there, too; without it not")
 
 
 def open_manifests(options: argparse.Namespace) -> Manifests | None:

@@ -9,6 +9,7 @@ import typer
 from dicomrs import log
 from dicomrs.exits import Exit
 from dicomrs.route import ManifestError, load_manifests
+from dicomrs.state import log_folder, state_root
 from dicomrs.stopping import when_input_ends
 from dicomrs_cli.output import ManifestPaths, SecretsFolder
 from dicomrs_cli.supervisor import Stop, Supervisor
@@ -28,7 +29,8 @@ def up(
 
     The receiving and the sending service run as two child processes, so that trouble in one does not touch the other.
     One that dies is started again, sooner or later (0.5 to 30 s) as it dies less or more often. Nothing is printed but
-    log lines, on standard error: readable on a terminal, JSON otherwise.
+    log lines, on standard error: readable on a terminal, JSON otherwise. They are kept as files as well, in
+    `.status/logs` of the first route's storage root, at most 8 MB of each service.
 
     ```
     dicomrs up /etc/dicomrs/hospital-a.yaml
@@ -71,19 +73,20 @@ def up(
     - 69, 73, 77: at the start no receiver could serve: its port is taken, its storage root cannot carry a spool, this
       user may not use its port. The log says what to do.
     """
-    log.configure("up")
     paths = [str(path) for path in manifests]
     try:
-        load_manifests(paths)
+        folder = log_folder(state_root(load_manifests(paths)))
     except ManifestError as error:
+        log.configure("up")
         for problem in error.problems:
             logger.error("manifest refused", problem=str(problem))
         raise typer.Exit(Exit.MANIFEST) from error
+    log.configure("up", folder)
     stop = Stop()
     for signum in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signum, stop.request)
     if watch_stdin:
         when_input_ends(stop.request)
-    options = ["--watch-stdin", *([f"--secrets={secrets}"] if secrets is not None else [])]
+    options = ["--watch-stdin", f"--log-folder={folder}", *([f"--secrets={secrets}"] if secrets is not None else [])]
     commands = {name: [sys.executable, "-m", f"dicomrs_{name}", *options, "--", *paths] for name in ("scp", "scu")}
     raise typer.Exit(Supervisor(commands).run(stop))

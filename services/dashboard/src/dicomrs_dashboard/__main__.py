@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from dicomrs import log
 from dicomrs.exits import Exit
-from dicomrs.program import add_manifests, host_and_port, open_manifests
+from dicomrs.program import add_log_folder, add_manifests, host_and_port, open_manifests
 from dicomrs.spool.fs import OsFileSystem
 from dicomrs.stopping import stop_event
 from dicomrs_dashboard.app import create_app
@@ -33,8 +33,9 @@ def main(arguments: Sequence[str]) -> Exit:
     parser.add_argument(
         "--token-file", metavar="FILE", required=True, help="what programs must show under /api (a mounted Secret)"
     )
+    add_log_folder(parser)
     options = parser.parse_args(arguments)
-    log.configure("dashboard")
+    log.configure("dashboard", options.log_folder)
     manifests = open_manifests(options)
     if manifests is None:
         return Exit.MANIFEST

@@ -26,6 +26,7 @@ from dicomrs_scp.association import AcceptedAssociation, Ending, Tally
 from dicomrs_scp.commitment import Desk
 from dicomrs_scp.frontdoor import FrontDoor
 from dicomrs_scp.listening import ListenError, Trouble, listen, place_of
+from dicomrs_scp.peers import Peers
 from dicomrs_wire import negotiation
 from dicomrs_wire.association import decode_request, encode_reject
 from dicomrs_wire.commitment import COMMITMENT
@@ -79,6 +80,7 @@ class RunningReceiver:
         self._mutex = threading.Lock()
         self._total = Tally()
         self._last: dict[str, Any] = {}
+        self._peers = Peers()
         root = route.spec.storage.root
         prepare_root(fs, root)
         try:
@@ -196,6 +198,8 @@ class RunningReceiver:
         if refusal is None and (found := self._closed()):
             refusal = admission.closed(found[0])
         if refusal is not None:
+            with self._mutex:
+                self._peers.note(origin.calling, origin.address, refusal.why)
             self._log_rejection(refusal, calling=origin.calling, called=origin.called, address=address)
             send(sock, encode_reject(*refusal.numbers), _SEND_SECONDS)
             return
@@ -241,6 +245,7 @@ class RunningReceiver:
         with self._mutex:
             self._total.add(tally)
             self._last = {"calling": origin.calling, "address": origin.address, "ended": ending.value}
+            self._peers.note(origin.calling, origin.address)
         logger.info(
             "association",
             route=self.route.metadata.name,
@@ -273,6 +278,7 @@ class RunningReceiver:
                 "associations": len(self._associations),
                 "sinceStart": self._total.figures(),
                 "lastAssociation": self._last,
+                "peers": self._peers.newest_first(),
             }
         self._unwritable = write_heartbeat(self.inbox.root, "scp", figures)
 
