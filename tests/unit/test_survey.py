@@ -10,7 +10,8 @@ import pytest
 from dicomrs.route import ClinicRoute
 from dicomrs.spool.fs import OsFileSystem
 from dicomrs.spool.receipts import EVERYWHERE, Kind, event_now, read_events
-from dicomrs.survey import Stuck, StudyState, Waiting, survey
+from dicomrs.study_view import Stuck, StudyState, Waiting
+from dicomrs.survey import survey
 from support.filled_spool import FilledSpool
 from support.objects import image, instance, series
 from support.router import destination, route
@@ -87,25 +88,29 @@ def test_an_object_waits_as_long_as_some_destination_is_to_get_it_and_is_parked_
         spool.note(arrival, kind, "one")
     found = look(spool, destination("one", 1), destination("two", 2))
     (study,) = found.studies
-    assert (study.parked, study.held, study.uncommitted, found.waiting.objects) == (1, 1, 1, 4)
+    assert (study.parked, study.held, study.uncommitted, found.totals.waiting.objects) == (1, 1, 1, 4)
     for arrival in (first, second, third):
         spool.note(arrival, Kind.DELIVERED, "two")
     found = look(spool, destination("one", 1), destination("two", 2))
     (study,) = found.studies
     assert (study.parked, study.held, study.uncommitted) == (1, 1, 1)
     record = spool.outbox.stored(fourth.folder, fourth.name).head.record
-    assert found.waiting == study.waiting == Waiting(1, record.length, record.received)
+    assert found.totals.waiting == study.waiting == Waiting(1, record.length, record.received)
 
 
 def test_the_last_arrival_and_the_last_delivery_outlive_the_objects(spool):
     first, second = spool.receive(*series(2))
     received = spool.outbox.stored(second.folder, second.name).head.record.received
-    assert look(spool, destination("one", 1)).last_delivery == ""
+    assert look(spool, destination("one", 1)).totals.last_delivery == ""
     for arrival in (first, second):
         spool.note(arrival, Kind.DELIVERED, "one", leaves=True)
     found = look(spool, destination("one", 1))
     last = read_events(spool.fs, str(spool.root / second.folder))[-1]
-    assert (found.last_arrival, found.last_delivery, found.waiting) == (received, last.at, Waiting())
+    assert (found.totals.last_arrival, found.totals.last_delivery, found.totals.waiting) == (
+        received,
+        last.at,
+        Waiting(),
+    )
 
 
 def test_a_root_has_received_once_there_is_anything_of_a_study(spool):
@@ -121,7 +126,7 @@ def test_of_studies_whose_clocks_had_another_zone_the_later_moment_counts(spool)
         (arrival,) = spool.receive(*series(1, patient_id=f"P{number}"))
         stored = spool.outbox.stored(arrival.folder, arrival.name)
         spool.outbox.ledger(arrival.folder).commit([replace(stored.event(Kind.DELIVERED, "one"), at=at)])
-    assert look(spool, destination("one", 1)).last_delivery == "2026-01-22T09:00:00-03:00"
+    assert look(spool, destination("one", 1)).totals.last_delivery == "2026-01-22T09:00:00-03:00"
 
 
 def test_what_cannot_be_read_and_what_was_moved_are_both_damaged(spool):
@@ -136,7 +141,7 @@ def test_what_cannot_be_read_and_what_was_moved_are_both_damaged(spool):
 def test_objects_that_no_destination_wants_are_counted(spool):
     spool.receive(*series(2))
     found = look(spool, destination("mr-only", 1, match=ONLY_MR))
-    assert found.no_destination == 2
+    assert found.totals.no_destination == 2
     assert found.studies[0].state is StudyState.NO_DESTINATION
 
 
@@ -200,7 +205,7 @@ def test_without_the_route_destinations_are_those_of_the_receipts(spool):
     found = look(spool)
     assert [study.state for study in found.studies] == [StudyState.PARKED, StudyState.WAITING]
     assert [(to.name, to.waiting, to.parked) for to in found.destinations] == [("one", 1, 1)]
-    assert found.no_destination == 0
+    assert found.totals.no_destination == 0
 
 
 @pytest.mark.parametrize(("seconds", "alive"), [(0, True), (10, True), (11, False)])

@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.table import Table
 
 from dicomrs.spool.layout import DAMAGED, QUARANTINE
-from dicomrs.survey import DestinationView, ServiceView, SetAside, StudyState, StudyView, Survey
+from dicomrs.study_view import StudyState, StudyView
+from dicomrs.survey import DestinationView, ServiceView, SetAside, Survey
 from dicomrs_cli.output import plain, table
 
 _REASON: Final = 300  # characters
@@ -33,8 +34,8 @@ def show_survey(to: Console, found: Survey, route: str, latest: int | None) -> N
     for where, objects in ((QUARANTINE, found.quarantined), (DAMAGED, found.damaged)):
         for line in _aside(where, objects):
             to.print(line)
-    if found.no_destination:
-        to.print(f"{found.no_destination} objects that no destination wants: see spec.destinations[].match")
+    if found.totals.no_destination:
+        to.print(f"{found.totals.no_destination} objects that no destination wants: see spec.destinations[].match")
     if found.destinations:
         to.print(_destinations(found))
     studies, left_out = _chosen(found.studies, latest)

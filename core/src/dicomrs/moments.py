@@ -2,6 +2,10 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Final
+
+QUARTER_SECONDS: Final = 900
+"""The finest that is told of when things came and went: the hours of every time zone begin with such a quarter."""
 
 
 def moment(text: str) -> datetime | None:
@@ -10,6 +14,11 @@ def moment(text: str) -> datetime | None:
         return datetime.fromisoformat(text).astimezone()
     except (ValueError, OverflowError, OSError):
         return None
+
+
+def quarter(at: datetime) -> int:
+    """The quarter of an hour since 1970 (UTC) that a moment is in."""
+    return int(at.timestamp()) // QUARTER_SECONDS
 
 
 def earliest(texts: Iterable[str]) -> str:

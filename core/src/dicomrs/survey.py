@@ -5,133 +5,28 @@ The services go on meanwhile, so that a survey is a view and no proof: an object
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from enum import StrEnum
+from operator import is_
 from typing import Any, Final
 
 from dicomrs.causes import Cause
 from dicomrs.heartbeat import read_heartbeat
+from dicomrs.memory import Memory
 from dicomrs.moments import earliest, latest, moment
-from dicomrs.route import ClinicRoute, destinations_for
+from dicomrs.route import ClinicRoute
 from dicomrs.spool.aside import aside_names, reason_of
+from dicomrs.spool.folders import study_folder_names
 from dicomrs.spool.fs import FileSystem
-from dicomrs.spool.layout import DAMAGED, QUARANTINE, study_key
-from dicomrs.spool.outbox import Outbox, Stored
-from dicomrs.spool.outlook import Outlook, outlook
-from dicomrs.spool.receipts import History, Kind, read_events
-from dicomrs.spool.record import NotOursError
+from dicomrs.spool.layout import DAMAGED, METADATA, QUARANTINE, RECEIPTS
+from dicomrs.spool.outbox import Outbox
+from dicomrs.spool.receipts import Kind
+from dicomrs.study_view import Standing, Stuck, StudyView, Waiting, read_study
 
 ALIVE: Final = timedelta(seconds=10)
 """A service whose last heartbeat is older than this is not running, or hangs."""
 SERVICES: Final = ("scp", "scu")
 _LARGEST: Final = 2**53
-
-
-class StudyState(StrEnum):
-    """What a study needs, the most urgent first."""
-
-    PARKED = "parked"  # a destination will not take some of it: a person must look
-    HELD = "held"  # some of it is not to be sent until a person says so
-    WAITING = "waiting"
-    UNCOMMITTED = "uncommitted"  # all that is on disk is at its destinations, whose storage commitment is awaited
-    NO_DESTINATION = "no destination"
-    DAMAGED = "damaged"
-    QUARANTINED = "quarantined"  # all that came of it has no pixels
-    DELIVERED = "delivered"
-    DISCARDED = "discarded"  # by a person: all that came of it
-    EMPTY = "empty"
-
-
-@dataclass(frozen=True, slots=True)
-class Stuck:
-    """So many objects that are parked or held at a destination for one reason."""
-
-    kind: Kind
-    why: str
-    objects: int
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """So many objects by how they stand at one destination.
-
-    stored: it has them and has not committed to them yet; stuck: why those stand so that are parked or held.
-    """
-
-    destination: str
-    delivered: int
-    waiting: int
-    parked: int
-    held: int
-    stored: int
-    stuck: tuple[Stuck, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """The objects that are to be sent to some destination; bytes: of their datasets; oldest: its arrival (ISO 8601)."""
-
-    objects: int = 0
-    bytes: int = 0
-    oldest: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class StudyView:
-    """One study folder. Texts are a scanner's, as they came: escape them when they are shown.
-
-    key: the study's name in logs; first_arrival, last_arrival, last_delivery, oldest: ISO 8601, the oldest being on
-    disk still ("": none is); on_disk: objects in the folder, of them to be sent (waiting), parked, held and uncommitted
-    those that are so at some destination, whatever they are at others; gone: those that were delivered and have left
-    it; discarded: those that a person removed, whether or not some destination had them; no_destination: of those on
-    disk, the ones that no destination wants; conflict: other bytes came under one SOP Instance UID.
-    """
-
-    folder: str
-    key: str
-    patient_name: str
-    patient_id: str
-    modality: str
-    description: str
-    study_date: str
-    first_arrival: str
-    last_arrival: str
-    last_delivery: str
-    oldest: str
-    on_disk: int
-    waiting: Waiting
-    parked: int
-    held: int
-    uncommitted: int
-    gone: int
-    discarded: int
-    no_destination: int
-    quarantined: int
-    damaged: int
-    conflict: bool
-    standings: tuple[Standing, ...]
-
-    @property
-    def state(self) -> StudyState:
-        """The most urgent of all that is true of it."""
-        found = {
-            StudyState.PARKED: any(standing.parked for standing in self.standings),
-            StudyState.HELD: any(standing.held for standing in self.standings),
-            StudyState.WAITING: self.on_disk > self.no_destination and not self._uncommitted,
-            StudyState.UNCOMMITTED: self._uncommitted,
-            StudyState.NO_DESTINATION: self.no_destination,
-            StudyState.DAMAGED: self.damaged,
-            StudyState.DELIVERED: self.gone,
-            StudyState.QUARANTINED: self.quarantined,
-            StudyState.DISCARDED: self.discarded,
-        }
-        return next((state for state, true in found.items() if true), StudyState.EMPTY)
-
-    @property
-    def _uncommitted(self) -> bool:
-        stored = any(standing.stored for standing in self.standings)
-        return stored and not any(standing.waiting for standing in self.standings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,50 +76,47 @@ class SetAside:
 
 
 @dataclass(frozen=True, slots=True)
+class Totals:
+    """Sums over all studies of a root; last_arrival, last_delivery: ISO 8601, "" if there was none.
+
+    arrivals, deliveries: by quarters of an hour since 1970 (UTC).
+    """
+
+    on_disk: int
+    no_destination: int
+    parked: int
+    held: int
+    uncommitted: int
+    damaged: int
+    waiting: Waiting
+    last_arrival: str
+    last_delivery: str
+    arrivals: Mapping[int, int]
+    deliveries: Mapping[int, int]
+    standings: Mapping[str, tuple[Standing, ...]]
+    """By destination."""
+
+
+@dataclass(frozen=True, slots=True)
 class Survey:
     """One root at a moment; studies: oldest first."""
 
     root: str
     at: datetime
     studies: tuple[StudyView, ...]
+    totals: Totals
     destinations: tuple[DestinationView, ...]
     services: tuple[ServiceView, ...]
     quarantined: tuple[SetAside, ...]
     damaged: tuple[SetAside, ...]
 
     @property
-    def on_disk(self) -> int:
-        """Objects in study folders."""
-        return sum(study.on_disk for study in self.studies)
-
-    @property
-    def no_destination(self) -> int:
-        """Objects that no destination wants."""
-        return sum(study.no_destination for study in self.studies)
-
-    @property
-    def waiting(self) -> Waiting:
-        """The objects that are to be sent to some destination."""
-        waiting = [study.waiting for study in self.studies]
-        oldest = earliest(one.oldest for one in waiting)
-        return Waiting(sum(one.objects for one in waiting), sum(one.bytes for one in waiting), oldest)
-
-    @property
     def damaged_objects(self) -> int:
         """Objects whose bytes changed on the disk, or that cannot be read, wherever they lie."""
+        if not self.damaged:
+            return self.totals.damaged
         folders = {study.folder for study in self.studies}
-        elsewhere = sum(one.folder not in folders for one in self.damaged)
-        return elsewhere + sum(study.damaged for study in self.studies)
-
-    @property
-    def last_arrival(self) -> str:
-        """ISO 8601, "" if nothing has come."""
-        return latest(study.last_arrival for study in self.studies)
-
-    @property
-    def last_delivery(self) -> str:
-        """ISO 8601, "" if nothing was delivered."""
-        return latest(study.last_delivery for study in self.studies)
+        return self.totals.damaged + sum(one.folder not in folders for one in self.damaged)
 
     @property
     def received(self) -> bool:
@@ -232,7 +124,24 @@ class Survey:
         return bool(self.studies or self.quarantined or self.damaged)
 
 
-def survey(fs: FileSystem, root: str, route: ClinicRoute | None, now: datetime | None = None) -> Survey:
+@dataclass(slots=True)
+class SurveyMemory:
+    """What surveys of one root hand on to the next: it makes a look cheap, and changes nothing of what is seen."""
+
+    studies: Memory[StudyView | None] = field(default_factory=Memory)
+    aside: Memory[tuple[SetAside, ...]] = field(default_factory=Memory)
+    under: object = None
+    """The destinations of the route that the studies were seen under."""
+    summed: tuple[tuple[StudyView, ...], Totals] | None = None
+
+
+def survey(
+    fs: FileSystem,
+    root: str,
+    route: ClinicRoute | None,
+    now: datetime | None = None,
+    memory: SurveyMemory | None = None,
+) -> Survey:
     """Look at a root.
 
     Args:
@@ -240,157 +149,102 @@ def survey(fs: FileSystem, root: str, route: ClinicRoute | None, now: datetime |
         root: the folder of the spool.
         route: the one that the root belongs to. None: a study's destinations are those that its receipts name.
         now: with time zone; the present moment if it is left out.
+        memory: of the earlier surveys of this root. What has not changed since is not read again.
 
     Raises:
         OSError: the root cannot be read.
     """
     at = now or datetime.now().astimezone()
-    outbox = Outbox(fs, root)
-    quarantined, damaged = _set_aside(fs, root, QUARANTINE), _set_aside(fs, root, DAMAGED)
-    aside = (Counter(one.folder for one in quarantined), Counter(one.folder for one in damaged))
-    views = (_study(outbox, route, folder, aside[0][folder], aside[1][folder]) for folder in outbox.folders())
-    studies = tuple(view for view in views if view is not None)
+    memory = memory or SurveyMemory()
+    quarantined, damaged = _set_aside(fs, root, memory.aside)
+    studies = _studies(Outbox(fs, root), route, quarantined, damaged, memory)
+    totals = _summed(studies, memory)
     services = tuple(_service(root, name, at) for name in SERVICES)
     names = [destination.name for destination in route.spec.destinations] if route else []
-    destinations = _destinations(names, studies, next(one for one in services if one.name == "scu"))
-    return Survey(root, at, studies, destinations, services, quarantined, damaged)
+    destinations = _destinations(names, totals.standings, next(one for one in services if one.name == "scu"))
+    return Survey(root, at, studies, totals, destinations, services, quarantined, damaged)
 
 
-@dataclass(slots=True)
-class _Count:
-    """What is counted while the objects of a study are looked at."""
+def _studies(
+    outbox: Outbox,
+    route: ClinicRoute | None,
+    quarantined: Iterable[SetAside],
+    damaged: Iterable[SetAside],
+    memory: SurveyMemory,
+) -> tuple[StudyView, ...]:
+    fs, root = outbox.fs, outbox.root
+    under = route.spec.destinations if route else None
+    if under != memory.under:
+        memory.under = under
+        memory.studies.clear()
+    memory.studies.begin()
+    aside = Counter(one.folder for one in quarantined), Counter(one.folder for one in damaged)
+    views = []
+    names = study_folder_names(fs, root)
+    for folder in names:
+        path = f"{root}/{folder}"
+        stamps = fs.stamp(path), fs.stamp(f"{path}/{RECEIPTS}"), fs.stamp(f"{path}/{METADATA}")
+        counts = aside[0][folder], aside[1][folder]
 
-    on_disk: int = 0
-    no_destination: int = 0
-    unreadable: int = 0
-    waiting: int = 0
-    waiting_bytes: int = 0
-    parked: int = 0
-    held: int = 0
-    uncommitted: int = 0
-    oldest: str = ""
-    oldest_waiting: str = ""
-    newest: str = ""
+        def read(folder: str = folder, counts: tuple[int, int] = counts) -> tuple[StudyView | None, bool]:
+            return read_study(outbox, route, folder, *counts)
 
-    def add(self, stored: Stored, view: Outlook) -> None:
-        """An object that is there."""
-        record = stored.head.record
-        self.on_disk += 1
-        self.oldest = _earlier(self.oldest, record.received)
-        self.newest = max(self.newest, record.received)
-        self.parked += bool(view.parked)
-        self.held += bool(view.held)
-        self.uncommitted += bool(view.stored)
-        if view.waiting:
-            self.waiting += 1
-            self.waiting_bytes += record.length
-            self.oldest_waiting = _earlier(self.oldest_waiting, record.received)
+        if (view := memory.studies.recall(folder, stamps, counts, read)) is not None:
+            views.append(view)
+    memory.studies.forget_others(names)
+    return tuple(views)
 
 
-def _study(outbox: Outbox, route: ClinicRoute | None, folder: str, quarantined: int, damaged: int) -> StudyView | None:
-    try:
-        names = outbox.names(folder)  # before the receipts: what leaves in between is in those, and so not forgotten
-        events = read_events(outbox.fs, f"{outbox.root}/{folder}")
-    except FileNotFoundError:
-        return None
-    metadata = outbox.metadata(folder)
-    history = History(events)
-    count, present = _Count(), set()
-    tallies: Counter[tuple[str, str]] = Counter()  # destination and what
-    stuck: Counter[tuple[str, Kind, str]] = Counter()
-    for name in names:
-        try:
-            stored = outbox.stored(folder, name)
-        except FileNotFoundError:
-            continue
-        except (OSError, NotOursError):
-            count.unreadable += 1  # the disk fails, or scu will move it to the damaged
-            continue
-        view = outlook(stored.arrival, _named(route, stored, history), history)
-        present.add(stored.arrival)
-        count.add(stored, view)
-        count.no_destination += route is not None and view.no_destination
-        _tally(view, tallies, stuck)
-    delivered = {
-        destination: number for (destination, kind), number in history.counts().items() if kind is Kind.DELIVERED
-    }
-    discarded = {(event.arrival, event.uid) for event in events if event.kind is Kind.DISCARDED}
-    deliveries = [event for event in events if event.kind is Kind.DELIVERED]
-    gone = {event.arrival for event in deliveries} - present - {arrival for arrival, _ in discarded}
-    first_arrival = _text(metadata, "firstArrival")
-    return StudyView(
-        folder=folder,
-        key=study_key(_text(metadata, "studyInstanceUID") or folder),
-        patient_name=_text(metadata, "patientName"),
-        patient_id=_text(metadata, "patientID"),
-        modality=_text(metadata, "modality"),
-        description=_text(metadata, "studyDescription"),
-        study_date=_text(metadata, "studyDate"),
-        first_arrival=first_arrival,
-        last_arrival=max((first_arrival, count.newest, *(event.received for event in events))),
-        last_delivery=max((event.at for event in deliveries), default=""),
-        oldest=count.oldest,
-        on_disk=count.on_disk,
-        waiting=Waiting(count.waiting, count.waiting_bytes, count.oldest_waiting),
-        parked=count.parked,
-        held=count.held,
-        uncommitted=count.uncommitted,
-        gone=len(gone),
-        discarded=len(discarded),
-        no_destination=count.no_destination,
-        quarantined=quarantined,
-        damaged=damaged + count.unreadable,
-        conflict=bool(metadata.get("conflict")),
-        standings=_standings(delivered, tallies, stuck),
+def _summed(studies: tuple[StudyView, ...], memory: SurveyMemory) -> Totals:
+    if memory.summed is not None and _same(memory.summed[0], studies):
+        return memory.summed[1]
+    standings: dict[str, list[Standing]] = {}
+    arrivals: Counter[int] = Counter()
+    deliveries: Counter[int] = Counter()
+    for study in studies:
+        for standing in study.standings:
+            standings.setdefault(standing.destination, []).append(standing)
+        for quarter, number in study.arrivals:
+            arrivals[quarter] += number
+        for quarter, number in study.deliveries:
+            deliveries[quarter] += number
+    totals = Totals(
+        on_disk=sum(study.on_disk for study in studies),
+        no_destination=sum(study.no_destination for study in studies),
+        parked=sum(study.parked for study in studies),
+        held=sum(study.held for study in studies),
+        uncommitted=sum(study.uncommitted for study in studies),
+        damaged=sum(study.damaged for study in studies),
+        waiting=Waiting(
+            sum(study.waiting.objects for study in studies),
+            sum(study.waiting.bytes for study in studies),
+            earliest(study.waiting.oldest for study in studies if study.waiting.oldest),
+        ),
+        last_arrival=latest(study.last_arrival for study in studies),
+        last_delivery=latest(study.last_delivery for study in studies if study.last_delivery),
+        arrivals=arrivals,
+        deliveries=deliveries,
+        standings={name: tuple(found) for name, found in standings.items()},
     )
+    memory.summed = studies, totals
+    return totals
 
 
-def _named(route: ClinicRoute | None, stored: Stored, history: History) -> tuple[str, ...]:
-    """The destinations that an object is for, as far as they are known."""
-    if route is None:
-        return history.destinations()
-    return destinations_for(route, stored.facts)
+def _same(before: tuple[StudyView, ...], now: tuple[StudyView, ...]) -> bool:
+    return len(before) == len(now) and all(map(is_, before, now))
 
 
-def _tally(view: Outlook, tallies: Counter[tuple[str, str]], stuck: Counter[tuple[str, Kind, str]]) -> None:
-    tallies.update((destination, "waiting") for destination in view.waiting)
-    tallies.update((destination, "stored") for destination in view.stored)
-    for what, events in (("parked", view.parked), ("held", view.held)):
-        for destination, event in events.items():
-            tallies[destination, what] += 1
-            stuck[destination, event.kind, event.why or event.status] += 1
-
-
-def _standings(
-    delivered: Mapping[str, int], tallies: Counter[tuple[str, str]], stuck: Counter[tuple[str, Kind, str]]
-) -> tuple[Standing, ...]:
-    names = dict.fromkeys((*delivered, *(destination for destination, _ in tallies)))
-    return tuple(
-        Standing(
-            name,
-            delivered.get(name, 0),
-            tallies[name, "waiting"],
-            tallies[name, "parked"],
-            tallies[name, "held"],
-            tallies[name, "stored"],
-            tuple(Stuck(kind, why, number) for (where, kind, why), number in stuck.items() if where == name),
-        )
-        for name in names
-    )
-
-
-def _destinations(names: Iterable[str], studies: Iterable[StudyView], scu: ServiceView) -> tuple[DestinationView, ...]:
+def _destinations(
+    names: Iterable[str], standings: Mapping[str, tuple[Standing, ...]], scu: ServiceView
+) -> tuple[DestinationView, ...]:
     """Those of the route, and any other that scu or a receipt knows."""
-    standings = [standing for study in studies for standing in study.standings]
     told = scu.figures.get("destinations") if scu.alive else None
     told = told if isinstance(told, dict) else {}
-    known = dict.fromkeys((*names, *told, *(standing.destination for standing in standings)))
-    return tuple(
-        _destination(name, [one for one in standings if one.destination == name], told.get(name)) for name in known
-    )
+    known = dict.fromkeys((*names, *told, *standings))
+    return tuple(_destination(name, standings.get(name, ()), told.get(name)) for name in known)
 
 
-def _destination(name: str, standings: list[Standing], told: object) -> DestinationView:
+def _destination(name: str, standings: tuple[Standing, ...], told: object) -> DestinationView:
     figures = told if isinstance(told, dict) else {}
     stuck: Counter[tuple[Kind, str]] = Counter()
     for standing in standings:
@@ -420,20 +274,30 @@ def _service(root: str, name: str, now: datetime) -> ServiceView:
     return ServiceView(name, alive, at, _text(figures, "trouble"), _cause(figures), figures)
 
 
-def _set_aside(fs: FileSystem, root: str, where: str) -> tuple[SetAside, ...]:
-    try:
-        folders = sorted(fs.listdir(f"{root}/{where}"))
-    except (FileNotFoundError, NotADirectoryError):
-        return ()
-    return tuple(
-        SetAside(folder, name, reason_of(fs, root, where, folder, name))
-        for folder in folders
-        for name in aside_names(fs, root, where, folder)
-    )
+def _set_aside(
+    fs: FileSystem, root: str, memory: Memory[tuple[SetAside, ...]]
+) -> tuple[tuple[SetAside, ...], tuple[SetAside, ...]]:
+    """What is in quarantine, and what is damaged."""
+    memory.begin()
+    found: dict[str, list[SetAside]] = {}
+    seen = []
+    for where in (QUARANTINE, DAMAGED):
+        found[where] = []
+        try:
+            folders = sorted(fs.listdir(f"{root}/{where}"))
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        for folder in folders:
 
+            def read(where: str = where, folder: str = folder) -> tuple[tuple[SetAside, ...], bool]:
+                names = aside_names(fs, root, where, folder)
+                objects = tuple(SetAside(folder, name, reason_of(fs, root, where, folder, name)) for name in names)
+                return objects, all(one.reason for one in objects)
 
-def _earlier(one: str, other: str) -> str:
-    return min(filter(None, (one, other)), default="")
+            seen.append(f"{where}/{folder}")
+            found[where] += memory.recall(seen[-1], (fs.stamp(f"{root}/{seen[-1]}"),), None, read)
+    memory.forget_others(seen)
+    return tuple(found[QUARANTINE]), tuple(found[DAMAGED])
 
 
 def _text(fields: Mapping[str, Any], name: str) -> str:

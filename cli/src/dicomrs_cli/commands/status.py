@@ -80,6 +80,7 @@ def _survey(root: str, route: ClinicRoute | None) -> Survey:
 
 def _as_json(route: ClinicRoute | None, found: Survey) -> dict[str, Any]:
     fields = asdict(found)
+    del fields["totals"]  # sums of what is told in full
     for fields_of_study, study in zip(fields["studies"], found.studies, strict=True):
         fields_of_study["state"] = study.state
     at: datetime = fields["at"]

@@ -60,7 +60,7 @@ def router_figures(answers: Sequence[Answer], waiting: int, slices: int, end: Su
             _counted((one.why, one.objects) for one in stuck),
         ),
         Figure("damaged", len(end.damaged), 0),
-        Figure("left on disk, other than parked", end.on_disk - parked, 0),
+        Figure("left on disk, other than parked", end.totals.on_disk - parked, 0),
     ]
 
 

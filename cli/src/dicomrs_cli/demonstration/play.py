@@ -130,7 +130,7 @@ class Play:
                 parked = parked_in(found)
                 done = sum(study.gone for study in found.studies) + len(found.quarantined) + parked
                 bar.update(task, completed=done)
-                return found.on_disk == parked
+                return found.totals.on_disk == parked
 
             until(nothing_waits, "everything is delivered", _DELIVER_SECONDS, self._router, self._target.program)
 
@@ -146,7 +146,7 @@ class Play:
 
     def _figures(self, made: Sequence[DicomFile], down: Survey) -> list[Figure]:
         files = [answer.file for answer in self._answers]
-        waiting = down.on_disk - parked_in(down)
+        waiting = down.totals.on_disk - parked_in(down)
         spool = Path(self._route.spec.storage.root)
         parked = {read_dicom_file(path).sop_instance for path in spool.glob("[!._]*/*.dcm")}
         picky = self._target.picky

@@ -10,13 +10,22 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 Data: TypeAlias = bytes | bytearray | memoryview
 
 CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 APPEND = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
 READ = os.O_RDONLY | os.O_CLOEXEC
+
+
+class Stamp(NamedTuple):
+    """What differs once a file or folder has changed; modified, changed: nanoseconds by the volume's clock."""
+
+    inode: int
+    size: int
+    modified: int
+    changed: int
 
 
 class FileSystem(Protocol):
@@ -73,6 +82,9 @@ class FileSystem(Protocol):
     def age(self, path: str) -> float:
         """Seconds since a file was last written to."""
 
+    def stamp(self, path: str) -> Stamp | None:
+        """What tells whether a file or folder has changed; None if it is not there, or cannot be asked about."""
+
     def free(self, path: str) -> tuple[int, int, int]:
         """Bytes free to an unprivileged user, bytes in all, and files that can still be made, of the volume."""
 
@@ -126,6 +138,14 @@ class OsFileSystem:
     def age(self, path: str) -> float:
         """By stat(2) and the system's clock, which may have been set since."""
         return time.time() - os.stat(path).st_mtime
+
+    def stamp(self, path: str) -> Stamp | None:
+        """By stat(2)."""
+        try:
+            found = os.stat(path)
+        except OSError:
+            return None
+        return Stamp(found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
 
     def free(self, path: str) -> tuple[int, int, int]:
         """By statvfs(2). A file system without inodes of a fixed number says that it has none in all."""

@@ -42,7 +42,7 @@ def seen(route: ClinicRoute, found: Survey, disk: DiskView, began: datetime, sec
     """What a look at a route's root has shown."""
     services = {one.name: one for one in found.services}
     scp, scu = services["scp"], services["scu"]
-    waiting = found.waiting
+    waiting = found.totals.waiting
     status = RouteStatus(
         name=route.metadata.name,
         revision=route.revision,
@@ -53,14 +53,14 @@ def seen(route: ClinicRoute, found: Survey, disk: DiskView, began: datetime, sec
         scp=_scp(scp),
         scu=_scu(scu),
         waiting=WaitingStatus(objects=waiting.objects, bytes=waiting.bytes, oldest=waiting.oldest),
-        parked=sum(study.parked for study in found.studies),
-        held=sum(study.held for study in found.studies),
-        no_destination=found.no_destination,
+        parked=found.totals.parked,
+        held=found.totals.held,
+        no_destination=found.totals.no_destination,
         quarantined=len(found.quarantined),
         damaged=found.damaged_objects,
-        uncommitted=sum(study.uncommitted for study in found.studies),
-        last_delivery=found.last_delivery,
-        last_arrival=found.last_arrival,
+        uncommitted=found.totals.uncommitted,
+        last_delivery=found.totals.last_delivery,
+        last_arrival=found.totals.last_arrival,
         destinations=_destinations(route, found.destinations),
     )
     return RouteView(status, _totals(scp, scu), seconds)

@@ -5,13 +5,16 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, Final
 
 from dicomrs import desk
 from dicomrs.causes import Cause
 from dicomrs.dataset import is_storage
-from dicomrs.heartbeat import write_heartbeat
+from dicomrs.heartbeat import read_heartbeat, write_heartbeat
 from dicomrs.log import get_logger
+from dicomrs.received import FIELD as RECEIVED
+from dicomrs.received import ReceivedBytes
 from dicomrs.route import ClinicRoute, Receiver
 from dicomrs.route.secrets import SecretError, Secrets
 from dicomrs.spool.fs import FileSystem
@@ -94,6 +97,7 @@ class RunningReceiver:
         except OSError as error:
             fs.close(self._lock)
             raise VolumeError(f"{root}: {error.strerror}; check the disk", full=is_full(error)) from error
+        self._received = ReceivedBytes(read_heartbeat(root, "scp"), datetime.now().astimezone())
         self._desk = Desk(fs, root, lambda: self.route.spec.receiver)
         self._service_desk = desk.Desk(fs, root, "scp", restart)
         self._service_desk.start()
@@ -244,6 +248,7 @@ class RunningReceiver:
         tally = association.tally
         with self._mutex:
             self._total.add(tally)
+            self._associations.discard(association)  # or its bytes would be counted twice
             self._last = {"calling": origin.calling, "address": origin.address, "ended": ending.value}
             self._peers.note(origin.calling, origin.address)
         logger.info(
@@ -267,6 +272,8 @@ class RunningReceiver:
         trouble, cause = noted or self._trouble() or ("", None)
         full = self._is_full()
         with self._mutex:
+            acknowledged = self._total.bytes + sum(one.tally.bytes for one in self._associations)
+            self._received.count(acknowledged, datetime.now().astimezone())
             figures: dict[str, Any] = {
                 "route": self.route.metadata.name,
                 "revision": self.route.revision,
@@ -279,6 +286,7 @@ class RunningReceiver:
                 "sinceStart": self._total.figures(),
                 "lastAssociation": self._last,
                 "peers": self._peers.newest_first(),
+                RECEIVED: self._received.figures(),
             }
         self._unwritable = write_heartbeat(self.inbox.root, "scp", figures)
 
