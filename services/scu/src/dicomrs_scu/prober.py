@@ -1,0 +1,54 @@
+"""Asks a destination that nothing waits for whether it answers: a person learns that it is away before a patient waits.
+
+While anything waits, sending it tells more, and nothing is asked.
+"""
+
+import threading
+from collections.abc import Callable
+from typing import Final
+
+from dicomrs.log import get_logger
+from dicomrs_scu.queue import DestinationQueue
+from dicomrs_wire.echo import Probe, ask
+
+SECONDS: Final = 60.0
+"""Between two questions, when nobody looks."""
+WATCHED_SECONDS: Final = 4.0
+"""While somebody looks at the dashboard."""
+_LOOK_SECONDS: Final = 1.0
+
+logger = get_logger()
+
+
+class Prober(threading.Thread):
+    """Of one destination. Start it; stop() ends it, though not a question that is being asked."""
+
+    def __init__(self, probe: Probe, queue: DestinationQueue, watched: Callable[[], bool]) -> None:
+        """watched: whether somebody looks at the moment."""
+        super().__init__(name=f"prober-{probe.called}", daemon=True)
+        self._probe = probe
+        self._queue = queue
+        self._watched = watched
+        self._stopping = threading.Event()
+        self._said = ""
+
+    def stop(self) -> None:
+        """Ask nothing more."""
+        self._stopping.set()
+
+    def run(self) -> None:
+        """Until stopped."""
+        while not self._stopping.wait(_LOOK_SECONDS):
+            try:
+                if self._queue.silent_for(WATCHED_SECONDS if self._watched() else SECONDS):
+                    self._ask()
+            except Exception:
+                logger.exception("asking a destination failed, it is tried again", destination=self._probe.what)
+
+    def _ask(self) -> None:
+        finding = ask(self._probe)
+        trouble = "" if finding.good else finding.answer
+        self._queue.probed(trouble, finding.cause)
+        if trouble != self._said:
+            logger.info("destination asked", destination=self._probe.what, answers=finding.good, reason=trouble)
+        self._said = trouble
