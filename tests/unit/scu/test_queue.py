@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from dicomrs.causes import Cause
 from dicomrs.route import Duration, Park
 from dicomrs_scu.queue import DestinationQueue
 from dicomrs_scu.waiting import Waiting
@@ -396,3 +397,49 @@ def test_the_loss_of_many_is_no_reason_to_leave_the_target_alone(committing: Des
     for entry in [store_one(committing) for _ in range(5)]:
         committing.refused(entry, "0112", of_target=False)
     assert not committing.resting
+
+
+class TestAsking:
+    """Whether a destination is asked if it answers, and what that changes."""
+
+    def test_only_what_nothing_waits_for_and_nobody_has_heard_of_is_asked(self, queue, clock):
+        assert not queue.silent_for(60)
+        clock.now += 60
+        assert queue.silent_for(60)
+        one = waiting("a")
+        queue.add(one)
+        assert not queue.silent_for(60), "sending tells more"
+        queue.confirmed(one)
+        assert not queue.silent_for(60)
+        clock.now += 59
+        assert not queue.silent_for(60)
+        clock.now += 1
+        assert queue.silent_for(60)
+
+    def test_a_question_without_an_answer_is_a_trouble_and_an_answer_the_end_of_it(self, queue, clock):
+        queue.probed("it refuses connections", Cause.PORT_CLOSED)
+        assert (queue.figures().trouble, queue.figures().cause) == ("it refuses connections", Cause.PORT_CLOSED)
+        assert not queue.silent_for(60)
+        queue.probed("", None)
+        assert (queue.figures().trouble, queue.figures().cause) == ("", None)
+
+    def test_it_keeps_no_object_from_being_tried_at_once(self, queue):
+        queue.probed("it refuses connections", Cause.PORT_CLOSED)
+        queue.add(waiting("a"))
+        assert queue.pairs(9) == [CT]
+
+    def test_a_target_that_answers_again_is_not_left_alone_for_an_earlier_failure(self, queue):
+        one = waiting("a")
+        queue.add(one)
+        queue.target_failed("it aborts", Cause.ABORTED)
+        queue.discard(one)
+        assert queue.resting
+        queue.probed("", None)
+        assert not queue.resting
+        assert queue.figures().trouble == ""
+
+    def test_what_has_come_meanwhile_tells_more(self, queue):
+        queue.add(waiting("a"))
+        queue.target_failed("it aborts", Cause.ABORTED)
+        queue.probed("", None)
+        assert queue.figures().trouble == "it aborts"

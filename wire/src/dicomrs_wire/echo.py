@@ -6,11 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
+from dicomrs.causes import Cause
 from dicomrs_wire.commitment import IMPLICIT_LITTLE_ENDIAN
 from dicomrs_wire.dimse import VERIFICATION
 from dicomrs_wire.errors import AssociationError
 from dicomrs_wire.requestor import Requestor, Timeouts
-from dicomrs_wire.statuses import describe_status
+from dicomrs_wire.statuses import cause_of_status, describe_status
 from dicomrs_wire.tls.ends import TlsClient
 
 _TIMEOUTS: Final = Timeouts(connect=5.0, association=10.0, network=10.0, response=10.0)
@@ -49,12 +50,16 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What came of it: milliseconds from connecting to the answer, and the answer or the reason why there is none."""
+    """What came of it: milliseconds from connecting to the answer, and the answer or the reason why there is none.
+
+    cause: of what is not good, None if all is.
+    """
 
     probe: Probe
     good: bool
     milliseconds: float
     answer: str
+    cause: Cause | None
 
 
 def ask_all(probes: Iterable[Probe]) -> list[Finding]:
@@ -69,9 +74,12 @@ def ask(probe: Probe) -> Finding:
     try:
         status = _ask(probe)
         good, answer = status in probe.question.good, describe_status(status)
-    except (AssociationError, LookupError) as error:
-        good, answer = False, str(error)
-    return Finding(probe, good, (time.perf_counter() - started) * 1000, answer)
+        cause = None if good else cause_of_status(status)
+    except AssociationError as error:
+        good, answer, cause = False, str(error), error.cause
+    except LookupError as error:
+        good, answer, cause = False, str(error), Cause.NOT_OFFERED
+    return Finding(probe, good, (time.perf_counter() - started) * 1000, answer, cause)
 
 
 def _ask(probe: Probe) -> int:

@@ -8,7 +8,7 @@ from functools import partial
 from dicomrs import VERSION
 from dicomrs.log import get_logger
 from dicomrs.program import POLL_SECONDS, changed_routes
-from dicomrs.route import Manifests
+from dicomrs.route import ClinicRoute, Manifests
 from dicomrs.spool.fs import FileSystem
 from dicomrs.status_api import StatusReport
 from dicomrs_dashboard.looking import PATIENCE_SECONDS, Lookout, look
@@ -27,6 +27,11 @@ class Board:
         self._lookouts: dict[str, Lookout] = {}
 
     @property
+    def routes(self) -> tuple[ClinicRoute, ...]:
+        """The routes as they are now."""
+        return self._manifests.routes
+
+    @property
     def refused(self) -> str:
         """Why the newest manifests are not shown, "" if they are."""
         return self._manifests.refused
@@ -41,7 +46,7 @@ class Board:
 
     async def views(self) -> list[RouteView]:
         """How each route stands."""
-        routes = self._manifests.routes
+        routes = self.routes
         roots = [route.spec.storage.root for route in routes]
         self._lookouts = {root: self._lookouts.get(root) or Lookout(self._look, self._patience) for root in roots}
         return await asyncio.gather(

@@ -4,11 +4,12 @@ import sys
 from collections.abc import Iterator, Sequence
 
 from dicomrs.exits import Exit
-from dicomrs.route import ClinicRoute, Destination
+from dicomrs.route import ClinicRoute
 from dicomrs.route.secrets import Secrets
+from dicomrs_scu.prober import probe_of
 from dicomrs_scu.trial_image import TRIAL_IMAGE
 from dicomrs_wire.check import check_parser, run_check
-from dicomrs_wire.echo import ECHO, Probe, Question
+from dicomrs_wire.echo import Probe
 from dicomrs_wire.tls.ends import destination_tls
 
 
@@ -16,7 +17,7 @@ def destination_probes(routes: Sequence[ClinicRoute], secrets: Secrets) -> Itera
     """Ask each destination, under the AE title that it will be sent to with."""
     for route in routes:
         for to in route.spec.destinations:
-            yield _probe(route, to, secrets, f"destination {to.name}", ECHO)
+            yield probe_of(route, to, destination_tls(secrets, to), f"destination {to.name}")
 
 
 def image_probes(routes: Sequence[ClinicRoute], secrets: Secrets, names: Sequence[str]) -> Iterator[Probe]:
@@ -31,20 +32,7 @@ def image_probes(routes: Sequence[ClinicRoute], secrets: Secrets, names: Sequenc
             raise ValueError(f"--send {name!r}: there is no such destination; there are: {', '.join(known) or 'none'}")
     for name in names:
         route, to = known[name]
-        yield _probe(route, to, secrets, f"test image to destination {to.name}", TRIAL_IMAGE)
-
-
-def _probe(route: ClinicRoute, to: Destination, secrets: Secrets, what: str, question: Question) -> Probe:
-    return Probe(
-        route=route.metadata.name,
-        what=what,
-        host=to.host,
-        port=to.port,
-        calling=to.calling_ae_title,
-        called=to.ae_title,
-        tls=destination_tls(secrets, to),
-        question=question,
-    )
+        yield probe_of(route, to, destination_tls(secrets, to), f"test image to destination {to.name}", TRIAL_IMAGE)
 
 
 def main(arguments: Sequence[str]) -> Exit:

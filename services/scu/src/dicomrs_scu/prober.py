@@ -7,9 +7,12 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
+from dicomrs.causes import Cause
 from dicomrs.log import get_logger
+from dicomrs.route import ClinicRoute, Destination
 from dicomrs_scu.queue import DestinationQueue
-from dicomrs_wire.echo import Probe, ask
+from dicomrs_wire.echo import ECHO, Probe, Question, ask
+from dicomrs_wire.tls.ends import TlsClient
 
 SECONDS: Final = 60.0
 """Between two questions, when nobody looks."""
@@ -18,6 +21,20 @@ WATCHED_SECONDS: Final = 4.0
 _LOOK_SECONDS: Final = 1.0
 
 logger = get_logger()
+
+
+def probe_of(route: ClinicRoute, to: Destination, tls: TlsClient | None, what: str, question: Question = ECHO) -> Probe:
+    """How a destination is asked: under the AE title that it will be sent to with. what: the destination, in words."""
+    return Probe(
+        route=route.metadata.name,
+        what=what,
+        host=to.host,
+        port=to.port,
+        calling=to.calling_ae_title,
+        called=to.ae_title,
+        tls=tls,
+        question=question,
+    )
 
 
 class Prober(threading.Thread):
@@ -47,8 +64,10 @@ class Prober(threading.Thread):
 
     def _ask(self) -> None:
         finding = ask(self._probe)
-        trouble = "" if finding.good else finding.answer
-        self._queue.probed(trouble, finding.cause)
+        # Whoever offers no verification (PS3.4 annex A) has accepted the association all the same.
+        well = finding.good or finding.cause is Cause.NOT_OFFERED
+        trouble = "" if well else finding.answer
+        self._queue.probed(trouble, None if well else finding.cause)
         if trouble != self._said:
-            logger.info("destination asked", destination=self._probe.what, answers=finding.good, reason=trouble)
+            logger.info("destination asked", destination=self._probe.what, answers=well, reason=trouble)
         self._said = trouble

@@ -68,6 +68,7 @@ class DestinationQueue:
         self._kinds: dict[Pair, tuple[int, float]] = {}  # whose context was refused: how often in a row, until when
         self._retry_at = 0.0
         self._trouble: tuple[str, Cause | None] = ("", None)
+        self._heard = clock()  # when the destination last showed how it is
 
     def add(self, waiting: Waiting) -> None:
         """Queue an object; once is enough."""
@@ -169,6 +170,7 @@ class DestinationQueue:
 
     def _is_well(self, waiting: Waiting) -> None:
         self._confirmed += 1
+        self._heard = self._clock()
         self._failures = 0
         self._kinds.pop(waiting.pair, None)
         self._refused_in_row.clear()
@@ -254,6 +256,19 @@ class DestinationQueue:
         with self._changed:
             self._target_failed(why, cause, self._clock())
 
+    def silent_for(self, seconds: float) -> bool:
+        """Whether nothing waits for the destination, and nobody has heard of it for so long."""
+        with self._changed:
+            return not self._waiting() and self._clock() - self._heard >= seconds
+
+    def probed(self, trouble: str, cause: Cause | None) -> None:
+        """It was asked whether it answers; trouble: why it did not, "" if it did; sending what came since tells more."""
+        with self._changed:
+            self._heard = self._clock()
+            if not self._waiting():
+                self._trouble = trouble, cause
+                self._failures, self._retry_at = 0, 0.0
+
     def has_plenty(self, objects: int) -> bool:
         """Whether so many objects may be taken, by senders that are not backing off: there is no hurry to find more."""
         with self._changed:
@@ -279,7 +294,7 @@ class DestinationQueue:
             if not trouble and refused:
                 trouble, cause = refused[0].why, refused[0].cause
             return Figures(
-                waiting=sum(len(entries) for entries in self._entries.values()) - len(self.uncommitted),
+                waiting=self._waiting(),
                 uncommitted=len(self.uncommitted),
                 refused=len(refused),
                 confirmed=self._confirmed,
@@ -289,12 +304,16 @@ class DestinationQueue:
                 cause=cause,
             )
 
+    def _waiting(self) -> int:
+        return sum(len(entries) for entries in self._entries.values()) - len(self.uncommitted)
+
     def _oldest(self) -> str:
         entries = self._entries[self._folders[0]] if self._folders else {}
         return min((waiting.received for waiting in entries.values()), default="")
 
     def _target_failed(self, why: str, cause: Cause, now: float) -> None:
         self._failures += 1
+        self._heard = now
         self._trouble = why, cause
         self._retry_at = now + delay(self._failures, TARGET_FIRST, TARGET_LIMIT)
 

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 from dicomrs.causes import Cause
@@ -19,9 +20,11 @@ from dicomrs.spool.layout import LOCKS
 from dicomrs.spool.outbox import Outbox
 from dicomrs.spool.proof import VolumeError, prepare_root
 from dicomrs.spool.space import drop_ballast, lay_ballast
+from dicomrs.watched import is_watched
 from dicomrs_scu.backlog import Backlog
 from dicomrs_scu.commitments import Commitments
 from dicomrs_scu.persons import Persons
+from dicomrs_scu.prober import Prober, probe_of
 from dicomrs_scu.queue import DestinationQueue, Figures
 from dicomrs_scu.retention import retire_old
 from dicomrs_scu.sender import Sender
@@ -76,6 +79,7 @@ class RunningRoute(threading.Thread):
         self._tls = {to.name: destination_tls(secrets, to) for to in route.spec.destinations}
         self._backlog = Backlog(Outbox(fs, self._root), route, self._queues)
         self._senders: list[Sender] = []
+        self._probers: list[Prober] = []
         self._commitments: Commitments | None = None
         self._desk = Desk(fs, self._root, "scu", restart)
         self.trouble: VolumeError | None = None
@@ -137,8 +141,9 @@ class RunningRoute(threading.Thread):
         except Exception:
             logger.exception("route ended by a fault of ours", route=self.route.metadata.name)
         finally:
-            for sender in self._senders:
-                sender.stop()
+            ending: tuple[Sender | Prober, ...] = (*self._senders, *self._probers)
+            for one in ending:
+                one.stop()
             if self._commitments is not None:
                 self._commitments.stop()
             for sender in self._senders:
@@ -180,6 +185,10 @@ class RunningRoute(threading.Thread):
             logger.info("sending is suspended (spec.suspend)", route=self.route.metadata.name)
             return
         for to in self.route.spec.destinations:
+            probe = probe_of(self.route, to, self._tls[to.name], to.name)
+            prober = Prober(probe, self._queues[to.name], partial(is_watched, self._fs, self._root))
+            prober.start()
+            self._probers.append(prober)
             for index in range(to.associations):
                 sender = Sender(self._backlog, to, self._queues[to.name], index, self._tls[to.name])
                 sender.start()

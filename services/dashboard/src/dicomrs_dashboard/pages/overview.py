@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, StreamingResponse
 
 from dicomrs.status_api import DestinationStatus, RouteStatus
+from dicomrs.watched import note_watched
 from dicomrs_dashboard.board import Board
 from dicomrs_dashboard.doors.people import Role
 from dicomrs_dashboard.doors.roles import may_still_see, need
@@ -48,6 +49,8 @@ def overview_router(site: Site, board: Board) -> APIRouter:
     router = APIRouter(dependencies=[Depends(need(Role.VIEWER))])
 
     async def context(request: Request) -> dict[str, Any]:
+        for route in board.routes:
+            note_watched(route.spec.storage.root)
         now = datetime.now().astimezone()
         cards = [card_of(view, now) for view in await board.views()]
         worst = max((card.light.colour for card in cards), default=Colour.GREY)
