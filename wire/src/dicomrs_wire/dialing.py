@@ -97,6 +97,8 @@ def connect(place: Place, timeout: float) -> socket.socket:
 def refuser(sock: socket.socket) -> Refuser | None:
     """Who refused what was sent over a socket with IP_RECVERR; None: no ICMP message tells."""
     with contextlib.suppress(OSError):
+        # Else Python would wait for a message as long as the socket may take for anything (MSG_ERRQUEUE never waits).
+        sock.setblocking(False)
         for _, _, data in sock.recvmsg(1, 512, socket.MSG_ERRQUEUE)[1]:
             _, origin, _, code, _, _ = _EXTENDED_ERROR.unpack_from(data)
             if origin in _BY_ICMP:

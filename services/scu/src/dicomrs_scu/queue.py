@@ -262,7 +262,7 @@ class DestinationQueue:
             return not self._waiting() and self._clock() - self._heard >= seconds
 
     def probed(self, trouble: str, cause: Cause | None) -> None:
-        """It was asked whether it answers; trouble: why it did not, "" if it did; sending what came since tells more."""
+        """It was asked whether it answers; trouble: why it did not, "" if it did. Sending what waits tells more."""
         with self._changed:
             self._heard = self._clock()
             if not self._waiting():
