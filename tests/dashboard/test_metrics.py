@@ -21,7 +21,7 @@ def now(ago: float = 0) -> str:
 
 
 def read(asked) -> dict[Sample, float]:
-    answer = asked.client.get("/metrics")
+    answer = asked.get("/metrics")
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
     families = list(text_string_to_metric_families(answer.text))
     return {
@@ -93,7 +93,7 @@ def test_no_patient_and_no_stranger_gets_into_a_label(spool, ask):
     told = {f"s{number}": {"confirmed": 1} for number in range(100)}
     spool.heartbeat("scu", now(), trouble="Secret^Name", destinations=told)
     asked = ask(route(spool.root, destination("one", 1)))
-    text = asked.client.get("/metrics").text
+    text = asked.get("/metrics").text
     assert "secret" not in text.lower()
     found = read(asked)
     values = {

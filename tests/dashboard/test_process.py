@@ -37,6 +37,7 @@ class Dashboard:
         self.token = folder / "token"
         place = f"{LOOPBACK}:{self.port}"
         options = ["--await-manifests", "--listen", place, "--token-file", str(self.token)]
+        options += ["--state", str(folder)]
         self.client = httpx2.Client(
             base_url=f"http://{place}", headers={"Authorization": f"Bearer {TOKEN}"}, timeout=60
         )
@@ -216,7 +217,7 @@ def test_a_port_that_is_taken_and_a_wrong_manifest_have_exit_codes_of_their_own(
     second = Dashboard(tmp_path, manifest, port=first.port)
     assert second.child.wait() == Exit.PORT_IN_USE
     second.close()
-    command = [sys.executable, "-m", "dicomrs_dashboard", str(manifest), "--token-file", str(tmp_path / "token")]
+    command = [sys.executable, "-m", "dicomrs_dashboard", str(manifest), "--state", str(tmp_path)]
     third = Child(command, tmp_path / "third.log")
     assert third.wait() == Exit.MANIFEST
     assert "manifest refused" in (tmp_path / "third.log").read_text()
@@ -224,6 +225,6 @@ def test_a_port_that_is_taken_and_a_wrong_manifest_have_exit_codes_of_their_own(
 
 @pytest.mark.parametrize("place", ["8080", "127.0.0.1:", "127.0.0.1:http", ":8080", "127.0.0.1:70000"])
 def test_no_place_to_listen_is_a_wrong_command_line(place, tmp_path):
-    command = [sys.executable, "-m", "dicomrs_dashboard", "a.yaml", "--token-file", "t", "--listen", place]
+    command = [sys.executable, "-m", "dicomrs_dashboard", "a.yaml", "--state", "s", "--listen", place]
     assert Child(command, tmp_path / "log").wait() == Exit.USAGE
     assert "is no place to listen" in (tmp_path / "log").read_text()

@@ -2,6 +2,7 @@
 
 import pytest
 
+from dicomrs_dashboard.bearer import BearerToken
 from support.router import route
 
 PAGE = "/api/v1/status"
@@ -60,10 +61,18 @@ def test_a_token_that_is_replaced_counts_at_once_and_the_old_one_no_longer(asked
     assert asked.get(PAGE, "another-0123456789").status_code == 401
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/metrics"])
-def test_health_and_metrics_need_none(path, asked):
+def test_health_needs_none(asked):
     asked.token.unlink()
-    assert asked.client.get(path).status_code == 200
+    assert asked.client.get("/healthz").status_code == 200
+
+
+def test_metrics_need_it_too(asked):
+    assert asked.client.get("/metrics").status_code == 401
+    assert asked.get("/metrics").status_code == 200
+
+
+def test_without_a_file_for_it_no_program_is_let_in(asked):
+    assert "--token-file" in BearerToken(None).refusal("Bearer x")
 
 
 @pytest.mark.parametrize("path", ["/docs", "/redoc", "/openapi.json"])

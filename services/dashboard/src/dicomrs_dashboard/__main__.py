@@ -1,9 +1,9 @@
-"""python -m dicomrs_dashboard MANIFEST...: how the routes stand, for programs, over HTTP."""
+"""python -m dicomrs_dashboard MANIFEST...: how the routes stand, for people and programs, over HTTP."""
 
 import argparse
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from dicomrs import log
 from dicomrs.exits import Exit
@@ -13,7 +13,9 @@ from dicomrs.stopping import stop_event
 from dicomrs_dashboard.app import create_app
 from dicomrs_dashboard.bearer import BearerToken
 from dicomrs_dashboard.board import Board
-from dicomrs_dashboard.serving import listening_socket, serve
+from dicomrs_dashboard.doors.house import make_doors
+from dicomrs_dashboard.doors.settings import add_options, settings_of
+from dicomrs_dashboard.serving import Certificate, listening_socket, serve
 
 logger = log.get_logger()
 
@@ -27,30 +29,51 @@ def _place(text: str) -> tuple[str, int]:
 
 def main(arguments: Sequence[str]) -> Exit:
     """Serve until SIGTERM or SIGINT; the exit code of the program."""
-    parser = argparse.ArgumentParser(prog="python -m dicomrs_dashboard", description="The dashboard of dicomrs.")
+    parser = argparse.ArgumentParser(
+        prog="python -m dicomrs_dashboard",
+        description="The dashboard of dicomrs.",
+        epilog="@FILE stands for the options in a file, one to a line.",
+        fromfile_prefix_chars="@",
+    )
     add_manifests(parser)
     parser.add_argument("--listen", metavar="HOST:PORT", type=_place, default=("127.0.0.1", 8080))
+    parser.add_argument("--tls", metavar="FOLDER", help="serve HTTPS with tls.crt and tls.key of this folder")
     parser.add_argument(
-        "--token-file", metavar="FILE", required=True, help="what programs must show under /api (a mounted Secret)"
+        "--token-file", metavar="FILE", help="what programs must show for /api and /metrics (a mounted Secret)"
     )
     add_log_folder(parser)
+    add_options(parser)
     options = parser.parse_args(arguments)
+    settings = settings_of(parser, options)
     log.configure("dashboard", options.log_folder)
     manifests = open_manifests(options)
     if manifests is None:
         return Exit.MANIFEST
     host, port = options.listen
     try:
+        certificate = Certificate(options.tls) if options.tls else None
+    except OSError as error:
+        logger.error("no certificate", folder=options.tls, reason=str(error), needed=["tls.crt", "tls.key"])
+        return Exit.FAILED
+    try:
         listener = listening_socket(host, port)
     except OSError as error:
         logger.error("cannot listen", host=host, port=port, reason=error.strerror)
         return Exit.PORT_IN_USE
     stop = stop_event(watch_stdin=options.watch_stdin)
-    board = Board(OsFileSystem(), manifests)
-    threading.Thread(target=board.follow_manifests, args=(stop,), name="manifests", daemon=True).start()
-    logger.info("listening", host=host, port=listener.getsockname()[1])
-    serve(create_app(board, BearerToken(options.token_file)), listener, stop)
+    fs = OsFileSystem()
+    board, doors = Board(fs, manifests), make_doors(fs, settings)
+    _follow(stop, manifests=board.follow_manifests, users=doors.users.follow)
+    if certificate:
+        _follow(stop, certificate=certificate.follow)
+    logger.info("listening", host=host, port=listener.getsockname()[1], tls=bool(certificate))
+    serve(create_app(board, BearerToken(options.token_file), doors), listener, stop, certificate)
     return Exit.OK
+
+
+def _follow(stop: threading.Event, **followers: Callable[[threading.Event], None]) -> None:
+    for name, follow in followers.items():
+        threading.Thread(target=follow, args=(stop,), name=name, daemon=True).start()
 
 
 if __name__ == "__main__":

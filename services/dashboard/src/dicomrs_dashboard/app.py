@@ -6,6 +6,9 @@ from dicomrs import VERSION
 from dicomrs_dashboard.api import api_router
 from dicomrs_dashboard.bearer import BearerToken
 from dicomrs_dashboard.board import Board
+from dicomrs_dashboard.doors.house import LARGEST_BODY, Doors, hang
+from dicomrs_dashboard.doors.login import login_router, turn_away
+from dicomrs_dashboard.doors.roles import close
 from dicomrs_dashboard.monitoring import monitoring_router
 from dicomrs_dashboard.pages.overview import overview_router
 from dicomrs_dashboard.pages.preferences import preferences_router
@@ -13,14 +16,25 @@ from dicomrs_dashboard.pages.static import static_router
 from dicomrs_dashboard.site import Site
 
 
-def create_app(board: Board, token: BearerToken) -> FastAPI:
-    """Put it together."""
+def create_app(board: Board, token: BearerToken, doors: Doors) -> FastAPI:
+    """Put it together. A route that says not who may call it is a fault: see dicomrs_dashboard.doors.roles."""
     # The pages about the API would have browsers load scripts from the internet.
-    app = FastAPI(title="dicomrs", version=VERSION, docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(
+        title="dicomrs",
+        version=VERSION,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        max_body_size=LARGEST_BODY,
+        redirect_slashes=False,
+    )
     site = Site()
-    app.include_router(monitoring_router(board))
+    app.include_router(monitoring_router(board, token))
     app.include_router(api_router(board, token))
     app.include_router(static_router())
     app.include_router(preferences_router())
+    app.include_router(login_router(site, doors))
     app.include_router(overview_router(site, board))
-    return app
+    turn_away(app, site, doors)
+    hang(app, doors)
+    return close(app)

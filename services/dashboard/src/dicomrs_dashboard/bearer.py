@@ -8,12 +8,15 @@ _LONGEST = 4096  # bytes
 class BearerToken:
     """Read anew for each request: a file is replaced when its Secret is, and reading it takes microseconds."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str | None) -> None:
+        """path: None where there is no such file, and no program is let in."""
         self._path = path
 
     def refusal(self, authorization: str) -> str:
         """Why a request with this Authorization header is refused, "" if it is not."""
-        token = self._read()
+        if self._path is None:
+            return "no program is let in: the dashboard runs without --token-file"
+        token = self._read(self._path)
         if not token:
             return f"there is no token in {self._path}: on a cluster the operator makes it; nobody is let in until then"
         scheme, _, shown = authorization.partition(" ")
@@ -24,9 +27,9 @@ class BearerToken:
             return "this is not the token of the dashboard"
         return ""
 
-    def _read(self) -> bytes:
+    def _read(self, path: str) -> bytes:
         try:
-            with open(self._path, "rb") as file:
+            with open(path, "rb") as file:
                 return file.read(_LONGEST).strip()
         except OSError:
             return b""

@@ -9,6 +9,8 @@ SECONDS: Final = 5.0
 """A connection that has sent no whole request for so long, or for twice that, is closed."""
 CONNECTIONS: Final = 100
 """Where there are more, the oldest gives way, as a process that is out of descriptors answers nobody."""
+STREAMS: Final = 400
+"""Live pages are counted apart: they stay for hours, and must not push out who signs in."""
 
 
 class BoundedConnection(H11Protocol):
@@ -19,9 +21,18 @@ class BoundedConnection(H11Protocol):
         super().connection_made(transport)
         self.began = self.loop.time()
         self.loop.call_later(SECONDS, self._look, None)
-        others = [one for one in self.connections if isinstance(one, BoundedConnection) and one.is_open]
-        if len(others) > CONNECTIONS:
-            min(others, key=lambda one: one.began).transport.abort()
+        alive = [one for one in self.connections if isinstance(one, BoundedConnection) and one.is_open]
+        for most, some in (
+            (CONNECTIONS, [one for one in alive if not one.is_stream]),
+            (STREAMS, [one for one in alive if one.is_stream]),
+        ):
+            if len(some) > most:
+                min(some, key=lambda one: one.began).transport.abort()
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether what it is answered goes on and on: the answer has said so (request.state.stream)."""
+        return self.cycle is not None and bool(self.cycle.scope.get("state", {}).get("stream"))
 
     @property
     def is_open(self) -> bool:

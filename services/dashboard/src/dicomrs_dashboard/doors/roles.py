@@ -1,32 +1,112 @@
-"""What each page asks of who wants it. Every route of the application has one of these among its dependencies."""
+"""What a route asks of whoever calls it. Every route says so, or the program does not start."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Final
 
-from fastapi import HTTPException, Request, status
+from fastapi import Depends, FastAPI, HTTPException, Request, status
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import RouteContext, iter_route_contexts
+from fastapi.security import HTTPBearer
 
+from dicomrs_dashboard.bearer import BearerToken
 from dicomrs_dashboard.doors.people import Person, Role
 
-
-def need(role: Role) -> Callable[[Request], Person]:
-    """Make a dependency that lets in persons of at least this role, and hands the person on."""
-
-    def person(request: Request) -> Person:
-        found: Person | None = getattr(request.state, "person", None)
-        if found is None:
-            raise HTTPException(status.HTTP_401_UNAUTHORIZED, "sign in first")
-        if found.role < role:
-            raise HTTPException(status.HTTP_403_FORBIDDEN, f"this needs the role {role.label}")
-        return found
-
-    person.role = role  # type: ignore[attr-defined]  # for the test that walks all routes
-    return person
+_BEARER: Final = HTTPBearer(auto_error=False, description="The token in the file that --token-file names.")
+"""Tells the OpenAPI document of it."""
 
 
-def public() -> None:
-    """What everybody may see, such as a style sheet: it tells nothing."""
+class SignInNeededError(Exception):
+    """Nobody is signed in."""
+
+
+class NotAllowedError(Exception):
+    """Somebody is, whose role is too small."""
+
+    def __init__(self, person: Person, role: Role) -> None:
+        super().__init__(f"{person.name} is {person.role.label}, and this is for {role.label}s")
+        self.person = person
+        self.role = role
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """Opens for persons of a role and those above it."""
+
+    role: Role
+
+    async def __call__(self, request: Request) -> Person:
+        """The person.
+
+        Raises:
+            SignInNeededError: nobody is signed in.
+            NotAllowedError: the role is too small.
+        """
+        person: Person | None = request.state.person
+        if person is None:
+            raise SignInNeededError
+        if person.role < self.role:
+            raise NotAllowedError(person, self.role)
+        return person
+
+
+@dataclass(frozen=True, slots=True)
+class Public:
+    """Is open."""
+
+    async def __call__(self) -> None:
+        """Nothing is asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Programs:
+    """Opens for whoever shows the token."""
+
+    token: BearerToken
+
+    async def __call__(self, request: Request, _shown: Annotated[object, Depends(_BEARER)]) -> None:
+        """Check the header Authorization."""
+        authorization = request.headers.get("authorization", "")
+        if why := self.token.refusal(authorization):
+            raise HTTPException(status.HTTP_401_UNAUTHORIZED, why, {"WWW-Authenticate": "Bearer"})
+
+
+def need(role: Role) -> Need:
+    """The door of a route for persons of this role and those above it: `Depends(need(Role.VIEWER))`."""
+    return Need(role)
+
+
+public: Final = Public()
+"""The door of a route for everybody: signing in, and whether the program lives."""
+
+
+def programs(token: BearerToken) -> Programs:
+    """The door of a route for programs that show the token, and for nobody else."""
+    return Programs(token)
 
 
 def may_still_see(request: Request) -> Callable[[], bool]:
-    """Whether who opened a live page is signed in still, asked again and again while it is open."""
-    asked: Callable[[], bool] = getattr(request.state, "may_still_see", lambda: True)
+    """Whether who opened a live page is signed in still, to be asked again and again while it is open."""
+    asked: Callable[[], bool] = request.state.may_still_see
     return asked
+
+
+def door_of(route: RouteContext) -> Need | Public | Programs | None:
+    """What a route asks; the strictest if it asks several times, None if it does not say."""
+    dependant: Dependant | None = getattr(route, "dependant", None)
+    calls = [one.call for one in dependant.dependencies] if dependant else []
+    needs = [call for call in calls if isinstance(call, Need)]
+    others = [call for call in calls if isinstance(call, Public | Programs)]
+    return max(needs, key=lambda one: one.role, default=None) or (others[0] if others else None)
+
+
+def close(app: FastAPI) -> FastAPI:
+    """Refuse to run an application with a route that anybody might call.
+
+    Raises:
+        RuntimeError: there is one; a fault of ours.
+    """
+    routes = iter_route_contexts(app.routes)
+    if open_routes := sorted(str(route.path) for route in routes if door_of(route) is None):
+        raise RuntimeError(f"no role is needed for {', '.join(open_routes)}: say need(...), public or programs(...)")
+    return app

@@ -1,0 +1,298 @@
+"""The local users: one small file, read by the dashboard, written by it and by `dicomrs user` at the same time."""
+
+import json
+import os
+import re
+import secrets
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta
+from typing import Annotated, Final
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, ValidationError
+
+from dicomrs.moments import moment
+from dicomrs.route.watch import Stamp, stamp
+from dicomrs.spool.fs import OsFileSystem, locked, make_folder, put_file, read_all, sync_folder
+from dicomrs.spool.layout import LOCKS, STATE
+from dicomrs_dashboard.doors.passwords import digest_of, hash_password, is_outdated, is_right, new_code, same_digest
+from dicomrs_dashboard.doors.people import Role
+
+FILE: Final = "users.json"
+CODE_MINUTES: Final = 15
+LOOK_SECONDS: Final = 0.5
+"""So soon a running dashboard knows what `dicomrs user` has changed."""
+_NAME: Final = re.compile(r"[a-z0-9][a-z0-9._@-]{0,63}")
+_FORMAT: Final = 1
+_LONGEST_FILE: Final = 4 * 1024 * 1024  # bytes
+
+
+class UsersError(Exception):
+    """The users cannot be read, or what is asked for cannot be done; the message is one line that says why."""
+
+
+def _role(value: object) -> object:
+    return Role.of(value) if isinstance(value, str) else value
+
+
+class Code(BaseModel):
+    """A one-time code that was given out; until: ISO 8601; sets_password: it makes one set a password."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    digest: str
+    until: str
+    sets_password: bool = True
+
+    def is_good(self, now: datetime) -> bool:
+        """Whether it is still in time."""
+        until = moment(self.until)
+        return until is not None and now < until
+
+
+class User(BaseModel):
+    """One user. password: its hash, "" if none; stamp: another one each time that sessions begun before must end."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    role: Annotated[Role, BeforeValidator(_role), PlainSerializer(lambda role: role.label)]
+    stamp: str
+    made: str
+    password: str = ""
+    code: Code | None = None
+    language: str = ""
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    format: int
+    users: dict[str, User]
+
+
+class _PrivateFiles(OsFileSystem):
+    """Nobody but the owner may read hashes of passwords."""
+
+    def open(self, path: str, flags: int) -> int:
+        return os.open(path, flags, 0o600)
+
+
+class Users:
+    """The users of one state root."""
+
+    def __init__(self, root: str) -> None:
+        self._fs = _PrivateFiles()
+        self._root = root
+        self.path = f"{root}/{STATE}/{FILE}"
+        self._mutex = threading.Lock()
+        self._read: tuple[Stamp, Mapping[str, User] | UsersError] | None = None
+
+    def all(self) -> Mapping[str, User]:
+        """By name, as of the last look at the file: a volume that hangs keeps nobody waiting.
+
+        Raises:
+            UsersError: the file is not what was written.
+        """
+        found = self._read[1] if self._read else self.look()
+        if isinstance(found, UsersError):
+            raise found
+        return found
+
+    def look(self) -> Mapping[str, User] | UsersError:
+        """Read the file anew if it has changed."""
+        with self._mutex:
+            now = stamp(self.path)
+            if self._read is None or self._read[0] != now:
+                try:
+                    self._read = (now, self._load())
+                except UsersError as error:
+                    self._read = (now, error)
+            return self._read[1]
+
+    def follow(self, stop: threading.Event) -> None:
+        """Look until stop is set, for what others write. To be called in a thread of its own."""
+        while not stop.wait(LOOK_SECONDS):
+            self.look()
+
+    def find(self, name: str) -> User | None:
+        """The user of that name.
+
+        Raises:
+            UsersError: as all.
+        """
+        return self.all().get(name.lower())
+
+    def add(self, name: str, role: Role) -> str:
+        """Add a user, and return the code with which that one signs in for the first time."""
+        if not _NAME.fullmatch(name):
+            raise UsersError(
+                f"{name!r} is no name for a user: 1 to 64 small letters, digits and the signs . _ @ -, "
+                "with a letter or digit first"
+            )
+        with self._change() as users:
+            if name in users:
+                raise UsersError(f"there is a user {name} already")
+            users[name] = User(role=role, stamp=_stamp(), made=_now().isoformat(timespec="seconds"))
+            return _give_code(users, name, sets_password=True)
+
+    def remove(self, name: str, *, last_admin_too: bool = False) -> None:
+        """Remove a user; that one's sessions end."""
+        with self._change() as users:
+            _known(users, name)
+            del users[name]
+            _keep_an_admin(users, last_admin_too=last_admin_too)
+
+    def set_role(self, name: str, role: Role, *, last_admin_too: bool = False) -> None:
+        """Give a user another role; that one's sessions end."""
+        with self._change() as users:
+            _edit(users, name, role=role, stamp=_stamp())
+            _keep_an_admin(users, last_admin_too=last_admin_too)
+
+    def set_password(self, name: str, password: str) -> str:
+        """Set a password and return the stamp of new sessions; earlier ones end, a code that waits is void.
+
+        Raises:
+            WeakPasswordError: it is not taken.
+        """
+        hashed = hash_password(name, password)
+        with self._change() as users:
+            return _edit(users, name, password=hashed, code=None, stamp=_stamp()).stamp
+
+    def set_language(self, name: str, language: str) -> None:
+        """Note the language that a user wants."""
+        with self._change() as users:
+            _edit(users, name, language=language)
+
+    def give_code(self, name: str, *, sets_password: bool = True) -> str:
+        """A new one-time code of a user, good for 15 minutes; earlier ones are void, the password and sessions stay."""
+        with self._change() as users:
+            return _give_code(users, name, sets_password=sets_password)
+
+    def reset(self, name: str) -> str:
+        """Take a user's password and sessions; returns the code with which that one sets another."""
+        with self._change() as users:
+            _edit(users, name, password="", stamp=_stamp())
+            return _give_code(users, name, sets_password=True)
+
+    def whose_code(self, code: str) -> tuple[str, User] | None:
+        """The user whose code it is, if that is still good. It stays good.
+
+        Raises:
+            UsersError: as all.
+        """
+        digest, now = digest_of(code), _now()
+        found = None
+        for name, user in self.all().items():
+            if user.code and same_digest(user.code.digest, digest) and user.code.is_good(now):
+                found = (name, user)
+        return found
+
+    def use_code(self, code: str, password: str = "") -> tuple[str, User] | None:
+        """Use a code up; None if it is not good, or no longer.
+
+        password: the one that it sets, if it is one that does; earlier sessions end then.
+
+        Raises:
+            WeakPasswordError: that is not taken, and the code not used up.
+        """
+        found = self.whose_code(code)
+        if found is None:
+            return None
+        name, user = found
+        hashed = hash_password(name, password) if user.code and user.code.sets_password else ""
+        with self._change() as users:
+            now = users.get(name)
+            if now is None or now.code is None or user.code is None or now.code.digest != user.code.digest:
+                return None  # somebody else was quicker
+            changed = {"password": hashed, "stamp": _stamp()} if hashed else {}
+            return name, _edit(users, name, code=None, **changed)
+
+    def check(self, name: str, password: str) -> User | None:
+        """The user, if the password is right. Takes the same time whatever is wrong.
+
+        Raises:
+            UsersError: as all.
+        """
+        user = self.find(name)
+        if not is_right(user.password if user else "", password) or user is None:
+            return None
+        if is_outdated(user.password):
+            with suppress(ValueError, UsersError, OSError), self._change() as users:
+                _edit(users, name.lower(), password=hash_password(name, password))
+        return user
+
+    @contextmanager
+    def _change(self) -> Iterator[dict[str, User]]:
+        """Edit the users as they are now, alone; made durable at the end.
+
+        Raises:
+            UsersError: the file is not what was written, or cannot be written.
+        """
+        try:
+            for folder in (LOCKS, STATE):
+                make_folder(self._fs, self._root, folder)
+            with locked(self._fs, f"{self._root}/{LOCKS}/users"):
+                users = dict(self._load())
+                yield users
+                self._save(users)
+            self.look()
+        except OSError as error:
+            raise UsersError(f"{error.filename or self.path}: {error.strerror}") from error
+
+    def _load(self) -> Mapping[str, User]:
+        try:
+            data = read_all(self._fs, self.path)
+        except FileNotFoundError:
+            return {}
+        except OSError as error:
+            raise UsersError(f"{self.path}: {error.strerror}") from error
+        try:
+            if len(data) > _LONGEST_FILE:
+                raise ValueError("too long")
+            found = _File.model_validate_json(data)
+        except (ValidationError, ValueError) as error:
+            raise UsersError(
+                f"{self.path} is not what dicomrs wrote: bring it back from a backup; or move it away, and add the "
+                "users anew with `dicomrs user add`"
+            ) from error
+        if found.format != _FORMAT:
+            raise UsersError(f"{self.path} has format {found.format}; this version of dicomrs knows {_FORMAT}")
+        return found.users
+
+    def _save(self, users: Mapping[str, User]) -> None:
+        written = {"format": _FORMAT, "users": {name: user.model_dump() for name, user in sorted(users.items())}}
+        new = f"{self.path}.new"
+        with suppress(FileNotFoundError):
+            self._fs.unlink(new)
+        put_file(self._fs, new, json.dumps(written, indent=1).encode("ascii"))
+        self._fs.rename(new, self.path)
+        sync_folder(self._fs, f"{self._root}/{STATE}")
+
+
+def _known(users: Mapping[str, User], name: str) -> User:
+    if name not in users:
+        raise UsersError(f"there is no user {name!r}")
+    return users[name]
+
+
+def _edit(users: dict[str, User], name: str, **fields: object) -> User:
+    users[name] = _known(users, name).model_copy(update=fields)
+    return users[name]
+
+
+def _keep_an_admin(users: Mapping[str, User], *, last_admin_too: bool) -> None:
+    if not last_admin_too and not any(user.role is Role.ADMIN for user in users.values()):
+        raise UsersError("this is the last admin: make another user one first")
+
+
+def _give_code(users: dict[str, User], name: str, *, sets_password: bool) -> str:
+    code = new_code()
+    until = (_now() + timedelta(minutes=CODE_MINUTES)).isoformat(timespec="seconds")
+    _edit(users, name, code=Code(digest=digest_of(code), until=until, sets_password=sets_password))
+    return code
+
+
+def _stamp() -> str:
+    return secrets.token_urlsafe(9)
+
+
+def _now() -> datetime:
+    return datetime.now().astimezone()
