@@ -156,7 +156,7 @@ class StatusReport(_Part):
     version: str
     """Of the dashboard."""
     at: str
-    """When it was put together; what is in it may be older by max(1 s, 5 times what looking took)."""
+    """When it was put together; what is in it may be older by max(0.5 s, 5 times what looking took)."""
     refused: str = ""
     """Why the dashboard goes on under earlier manifests than the newest, "" if it does not."""
     routes: tuple[RouteStatus, ...] = ()

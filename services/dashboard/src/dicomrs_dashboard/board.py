@@ -3,7 +3,6 @@
 import asyncio
 import threading
 from datetime import datetime
-from functools import partial
 
 from dicomrs import VERSION
 from dicomrs.log import get_logger
@@ -11,7 +10,9 @@ from dicomrs.program import POLL_SECONDS, changed_routes
 from dicomrs.route import ClinicRoute, Manifests
 from dicomrs.spool.fs import FileSystem
 from dicomrs.status_api import StatusReport
-from dicomrs_dashboard.looking import PATIENCE_SECONDS, Lookout, look
+from dicomrs.study_view import StudyView
+from dicomrs_dashboard.index import StudyIndex, StudyPage, StudyQuery
+from dicomrs_dashboard.looking import PATIENCE_SECONDS, Looker, Lookout
 from dicomrs_dashboard.status import RouteView
 
 logger = get_logger()
@@ -21,7 +22,8 @@ class Board:
     """Asked by the pages; it keeps nothing that the disk and the manifests do not say."""
 
     def __init__(self, fs: FileSystem, manifests: Manifests, patience: float = PATIENCE_SECONDS) -> None:
-        self._look = partial(look, fs)
+        self._fs = fs
+        self._index = StudyIndex()
         self._manifests = manifests
         self._patience = patience
         self._lookouts: dict[str, Lookout] = {}
@@ -48,10 +50,28 @@ class Board:
         """How each route stands."""
         routes = self.routes
         roots = [route.spec.storage.root for route in routes]
-        self._lookouts = {root: self._lookouts.get(root) or Lookout(self._look, self._patience) for root in roots}
+        self._lookouts = {root: self._lookouts.get(root) or self._lookout() for root in roots}
+        self._index.keep(roots)
         return await asyncio.gather(
             *(self._lookouts[root].view(route) for root, route in zip(roots, routes, strict=True))
         )
+
+    def _lookout(self) -> Lookout:
+        return Lookout(Looker(self._fs, self._index), self._patience)
+
+    def route(self, name: str) -> ClinicRoute | None:
+        """The route of a name."""
+        return next((route for route in self._manifests.routes if route.metadata.name == name), None)
+
+    async def studies(self, query: StudyQuery) -> StudyPage:
+        """A page of the studies, as they are now; of a root that hangs, as they last were."""
+        await self.views()
+        return await asyncio.to_thread(self._index.page, query)
+
+    async def study(self, route: str, key: str) -> StudyView | None:
+        """One study, by the names that logs and commands give the route and it; None: there is none."""
+        await self.views()
+        return await asyncio.to_thread(self._index.find, route, key)
 
     async def report(self) -> StatusReport:
         """The same, for programs."""

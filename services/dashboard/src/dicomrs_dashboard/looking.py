@@ -12,29 +12,47 @@ from typing import Final
 from dicomrs.disk import look_at_disk
 from dicomrs.route import ClinicRoute
 from dicomrs.spool.fs import FileSystem
-from dicomrs.survey import survey
+from dicomrs.survey import SurveyMemory, survey
+from dicomrs_dashboard.index import StudyIndex
 from dicomrs_dashboard.status import RouteView, seen, unseen
 
 PATIENCE_SECONDS: Final = 10.0
 """A look may take so long, or three times as long as the last one did, before the root counts as one that hangs."""
-_FRESH_SECONDS: Final = 1.0
+_FRESH_SECONDS: Final = 0.5
 _LEISURE: Final = 5  # times as long as looking has taken, what was seen is good for
 
 Look = Callable[[ClinicRoute], RouteView]
 
 
-def look(fs: FileSystem, route: ClinicRoute) -> RouteView:
-    """Look at a route's root, without writing; a root that cannot be read is said to be so."""
-    root = route.spec.storage.root
-    began, at = time.monotonic(), datetime.now().astimezone()
-    try:
-        disk = look_at_disk(fs, root, route.spec.storage.reserve)
-        found = survey(fs, root, route)
-    except FileNotFoundError:
-        return unseen(route, f"{root}: there is no such folder; scp and scu make it when they take the route over")
-    except OSError as error:
-        return unseen(route, f"{root} cannot be read: {error.strerror}; check its volume")
-    return seen(route, found, disk, at, time.monotonic() - began)
+class Looker:
+    """Looks at one root, without writing, and hands what it saw of the studies to the index. For one thread at a time.
+
+    It remembers what it saw, so that the next look reads only what has changed since.
+    """
+
+    def __init__(self, fs: FileSystem, index: StudyIndex) -> None:
+        self._fs = fs
+        self._index = index
+        self._memory = SurveyMemory()
+
+    def __call__(self, route: ClinicRoute) -> RouteView:
+        """How a route stands; a root that cannot be read is said to be so."""
+        root, name = route.spec.storage.root, route.metadata.name
+        began, at = time.monotonic(), datetime.now().astimezone()
+        try:
+            disk = look_at_disk(self._fs, root, route.spec.storage.reserve)
+            found = survey(self._fs, root, route, memory=self._memory)
+        except OSError as error:
+            self._index.put(root, name, ())
+            return unseen(route, _why(root, error))
+        self._index.put(root, name, found.studies)
+        return seen(route, found, disk, at, time.monotonic() - began)
+
+
+def _why(root: str, error: OSError) -> str:
+    if isinstance(error, FileNotFoundError):
+        return f"{root}: there is no such folder; scp and scu make it when they take the route over"
+    return f"{root} cannot be read: {error.strerror}; check its volume"
 
 
 @dataclass(slots=True)

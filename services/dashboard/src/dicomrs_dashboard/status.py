@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from dicomrs.disk import DiskView
+from dicomrs.flow import Flow, flow, full_in
+from dicomrs.received import received
 from dicomrs.route import ClinicRoute
 from dicomrs.status_api import (
     DestinationStatus,
@@ -31,11 +33,17 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class RouteView:
-    """A route as somebody saw it, in so many seconds. Where status.error says something, the rest means nothing."""
+    """A route as somebody saw it, in so many seconds. Where status.error says something, the rest means nothing.
+
+    flow: what came and went; full_in: for how long the room above the reserve does if nothing leaves, None: not known.
+    """
 
     status: RouteStatus
     totals: Totals = Totals()
     seconds: float = 0.0
+    flow: Flow | None = None
+    full_in: timedelta | None = None
+    survey: Survey | None = None
 
 
 def seen(route: ClinicRoute, found: Survey, disk: DiskView, began: datetime, seconds: float) -> RouteView:
@@ -63,7 +71,15 @@ def seen(route: ClinicRoute, found: Survey, disk: DiskView, began: datetime, sec
         last_arrival=found.totals.last_arrival,
         destinations=_destinations(route, found.destinations),
     )
-    return RouteView(status, _totals(scp, scu), seconds)
+    counted = received(scp.figures)
+    return RouteView(
+        status,
+        _totals(scp, scu),
+        seconds,
+        flow(found.totals.arrivals, found.totals.deliveries, counted, found.at),
+        full_in(disk.free - disk.reserve, counted, found.at),
+        found,
+    )
 
 
 def unseen(route: ClinicRoute, why: str) -> RouteView:
