@@ -112,6 +112,10 @@ class Language:
         """The date; in English the one that readers of both sides of an ocean take for the same day."""
         return dates.format_date(when, "yyyy-MM-dd" if self.tag == "en" else "dd/MM/yyyy", locale=self.locale)
 
+    def hour(self, when: datetime) -> str:
+        """Hour and minute."""
+        return when.strftime("%H:%M")
+
     def clock(self, when: datetime) -> str:
         """Time of day."""
         return when.strftime("%H:%M:%S")
@@ -156,4 +160,5 @@ def filters(language: Language) -> dict[str, Any]:
         "duration": language.duration,
         "moment": language.moment,
         "ago": language.ago,
+        "hour": language.hour,
     }

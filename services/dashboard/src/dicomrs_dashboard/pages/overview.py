@@ -1,12 +1,13 @@
 """The overview: per route whether images flow, and if not, why and whose job that is."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, StreamingResponse
 
+from dicomrs.flow import Flow
 from dicomrs.status_api import DestinationStatus, RouteStatus
 from dicomrs.watched import note_watched
 from dicomrs_dashboard.board import Board
@@ -24,6 +25,8 @@ class Card:
 
     status: RouteStatus
     light: Light
+    flow: Flow | None
+    full_in: timedelta | None
     destinations: tuple[tuple[DestinationStatus, Colour], ...]
 
 
@@ -31,7 +34,7 @@ def card_of(view: RouteView, now: datetime) -> Card:
     """Judge a route. Pure."""
     route = view.status
     lights = tuple((to, destination_light(to, scu_alive=route.scu.alive)) for to in route.destinations)
-    return Card(route, light_of(route, now), lights)
+    return Card(route, light_of(route, now), view.flow, view.full_in, lights)
 
 
 def verdict(cards: list[Card], language: Language) -> str:
