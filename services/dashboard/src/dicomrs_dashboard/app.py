@@ -10,6 +10,7 @@ from dicomrs_dashboard.doors.house import LARGEST_BODY, Doors, hang
 from dicomrs_dashboard.doors.login import login_router, turn_away
 from dicomrs_dashboard.doors.roles import close
 from dicomrs_dashboard.monitoring import monitoring_router
+from dicomrs_dashboard.pages.errors import errors_for_people
 from dicomrs_dashboard.pages.overview import overview_router
 from dicomrs_dashboard.pages.preferences import preferences_router
 from dicomrs_dashboard.pages.static import static_router
@@ -35,6 +36,7 @@ def create_app(board: Board, token: BearerToken, doors: Doors) -> FastAPI:
     app.include_router(preferences_router())
     app.include_router(login_router(site, doors))
     app.include_router(overview_router(site, board))
+    errors_for_people(app, site)
     turn_away(app, site, doors)
     hang(app, doors)
     return close(app)

@@ -5,6 +5,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Depends, Form, Request, status
 from fastapi.responses import RedirectResponse, Response
 
+from dicomrs_dashboard.doors.login import local
 from dicomrs_dashboard.doors.roles import public
 from dicomrs_dashboard.language import LANGUAGES
 from dicomrs_dashboard.site import LANGUAGE_COOKIE, THEME_COOKIE, THEMES, url
@@ -24,15 +25,10 @@ def preferences_router() -> APIRouter:
         back: Annotated[str, Form(max_length=500)] = "/",
     ) -> Response:
         """Keep what is known, and show the page again."""
-        answer = RedirectResponse(url(request, back if own_path(back) else "/"), status.HTTP_303_SEE_OTHER)
+        answer = RedirectResponse(url(request, local(back)), status.HTTP_303_SEE_OTHER)
         for name, value, known in ((LANGUAGE_COOKIE, language, LANGUAGES), (THEME_COOKIE, theme, THEMES)):
             if value in known:
                 answer.set_cookie(name, value, max_age=_YEAR, path=url(request, "/"), httponly=True, samesite="lax")
         return answer
 
     return router
-
-
-def own_path(path: str) -> bool:
-    """Whether it is a path of this site: no other host's, in any way a browser may read it."""
-    return path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable()
