@@ -1,0 +1,67 @@
+"""The overview: per route whether images flow, why not, and whose job that is."""
+
+import re
+
+import pytest
+
+from dicomrs_dashboard.doors.people import Role
+from support.objects import series
+from support.router import destination, route
+from support.sender import send_all
+
+
+@pytest.fixture
+def overview(ask):
+    """The page of routes, as a viewer's browser gets it."""
+
+    def get(*routes, language="en"):
+        browser = ask(*routes).signed_in(Role.VIEWER)
+        answer = browser.get("/", headers={"accept": "text/html", "accept-language": language})
+        assert answer.status_code == 200, answer.text
+        return answer.text
+
+    return get
+
+
+def test_a_route_without_services_is_stopped_and_that_is_this_servers_job(tmp_path, overview):
+    (tmp_path / "root").mkdir()
+    page = overview(route(tmp_path / "root", destination("zeroclick", 4243)))
+    assert "Images do not flow on 1 route" in page
+    assert "A service does not run, or hangs." in page
+    assert "Whose job: this server (hospital IT)" in page
+
+
+def test_a_root_that_is_not_there_is_unknown(tmp_path, overview):
+    page = overview(route(tmp_path / "nowhere", destination("zeroclick", 4243)))
+    assert "unknown" in page
+    assert "there is no such folder" in page
+
+
+def test_what_came_today_is_counted_and_shown_by_hours(tmp_path, make_router, tap, overview):
+    router = make_router(route(tmp_path / "root", destination("zeroclick", tap.port)))
+    send_all(router.port(), series(7))
+    router.spool().wait_empty()
+    page = overview(*router.routes)
+    assert "Images flow" in page
+    assert re.search(r"<dt>Today</dt><dd>7 images", page)
+    assert page.count("<rect") >= 24
+
+
+def test_in_portuguese(tmp_path, overview):
+    (tmp_path / "root").mkdir()
+    page = overview(route(tmp_path / "root", destination("zeroclick", 4243)), language="pt-BR")
+    assert 'lang="pt-BR"' in page
+    assert "Quem resolve: este servidor (TI do hospital)" in page
+
+
+def test_nobody_without_login_sees_it(tmp_path, ask):
+    answer = ask(route(tmp_path / "root", destination("zeroclick", 4243))).client.get(
+        "/", headers={"accept": "text/html"}
+    )
+    assert answer.status_code == 303
+    assert answer.headers["location"].startswith("/login")
+
+
+def test_no_route_yet(overview):
+    page = overview()
+    assert "There is no route yet" in page
