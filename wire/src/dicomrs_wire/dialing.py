@@ -14,7 +14,7 @@ Place = tuple[socket.AddressFamily, Any]
 """An address family and a socket address of it."""
 
 # linux/in.h, in6.h and errqueue.h; Python does not name them.
-_RECVERR: Final = {socket.AF_INET: (socket.IPPROTO_IP, 11), socket.AF_INET6: (socket.IPPROTO_IPV6, 25)}
+RECVERR: Final = {socket.AF_INET: (socket.IPPROTO_IP, 11), socket.AF_INET6: (socket.IPPROTO_IPV6, 25)}
 _EXTENDED_ERROR: Final = Struct("=IBBBxII")
 _OFFENDER: Final = {socket.AF_INET: slice(4, 8), socket.AF_INET6: slice(8, 24)}  # in its sockaddr
 _BY_ICMP: Final = (2, 3)  # SO_EE_ORIGIN_ICMP, _ICMP6
@@ -80,7 +80,7 @@ def connect(place: Place, timeout: float) -> socket.socket:
     sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
     try:
         sock.settimeout(timeout)
-        level, option = _RECVERR[family]
+        level, option = RECVERR[family]
         sock.setsockopt(level, option, 1)
         try:
             sock.connect(address)

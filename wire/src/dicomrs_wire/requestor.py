@@ -105,6 +105,19 @@ class Requestor:
         connection = sock if tls is None else tls.secure(sock, timeouts.connect)
         return cls(connection, request, contexts, timeouts)
 
+    @classmethod
+    def over(
+        cls,
+        connection: Connection,
+        *,
+        calling: str,
+        called: str,
+        contexts: Sequence[tuple[str, str]],
+        timeouts: Timeouts = DEFAULT_TIMEOUTS,
+    ) -> Self:
+        """Do the same over a connection that is there, with TLS already where it is to be; it becomes this object's."""
+        return cls(connection, encode_request(calling, called, contexts, _OWN_MAX_PDU), contexts, timeouts)
+
     def __init__(
         self, sock: Connection, request: bytes, contexts: Sequence[tuple[str, str]], timeouts: Timeouts
     ) -> None:

@@ -44,6 +44,11 @@ def is_storage(sop_class: str) -> bool:
     return known is None or known[0] == "storage"
 
 
+def storage_sop_classes() -> list[str]:
+    """Return the UIDs of the standard's storage SOP classes."""
+    return [uid for uid, (kind, _) in _table().items() if kind == "storage"]
+
+
 def sop_class_name(sop_class: str) -> str:
     """Return the name of a SOP class ("CT Image Storage"), or the UID as it is when it has none."""
     known = _table().get(sop_class)

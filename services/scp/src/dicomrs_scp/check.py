@@ -22,18 +22,22 @@ def receiver_probes(routes: Sequence[ClinicRoute], secrets: Secrets) -> Iterator
     That of a route that is being deleted is to be silent, and is not asked.
     """
     for route in routes:
-        receiver = route.spec.receiver
-        if route.draining:
-            continue
-        yield Probe(
-            route=route.metadata.name,
-            what="receiver",
-            host=receiver_host(receiver),
-            port=receiver.port,
-            calling=next(iter(receiver.allow.calling_ae_titles), CALLING),
-            called=receiver.ae_title,
-            tls=own_receiver_tls(secrets, receiver),
-        )
+        if not route.draining:
+            yield receiver_probe(route, secrets)
+
+
+def receiver_probe(route: ClinicRoute, secrets: Secrets) -> Probe:
+    """Ask the receiver of one route."""
+    receiver = route.spec.receiver
+    return Probe(
+        route=route.metadata.name,
+        what="receiver",
+        host=receiver_host(receiver),
+        port=receiver.port,
+        calling=next(iter(receiver.allow.calling_ae_titles), CALLING),
+        called=receiver.ae_title,
+        tls=own_receiver_tls(secrets, receiver),
+    )
 
 
 def receiver_host(receiver: Receiver) -> str:

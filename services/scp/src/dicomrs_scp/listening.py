@@ -69,8 +69,12 @@ def interface_address(interface: str) -> str:
     return found[0][1] if found else ""
 
 
-def _place(receiver: Receiver) -> tuple[str, str]:
-    """(address, interface) to bind; the interface is empty for a wildcard address."""
+def find_place(receiver: Receiver) -> tuple[str, str]:
+    """(address, interface) to bind; the interface is empty for a wildcard address.
+
+    Raises:
+        ListenError: this machine has no such address.
+    """
     addresses = _addresses()
     if receiver.interface is not None:
         if found := interface_address(receiver.interface):
@@ -100,7 +104,7 @@ def _place(receiver: Receiver) -> tuple[str, str]:
 def place_of(receiver: Receiver) -> tuple[str, str, int] | None:
     """Address, interface and the interface's number, as they are now; None while the machine has no such address."""
     try:
-        address, interface = _place(receiver)
+        address, interface = find_place(receiver)
         return address, interface, socket.if_nametoindex(interface) if interface else 0
     except (ListenError, OSError):
         return None
@@ -112,7 +116,7 @@ def listen(receiver: Receiver) -> list[socket.socket]:
     Raises:
         ListenError: with the reason and what to do about it; nothing is left open.
     """
-    address, interface = _place(receiver)
+    address, interface = find_place(receiver)
     devices = [""] if not interface else sorted({interface, _LOOPBACK})
     sockets: list[socket.socket] = []
     try:

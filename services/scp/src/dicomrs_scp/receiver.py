@@ -23,12 +23,13 @@ from dicomrs.spool.layout import LOCKS
 from dicomrs.spool.part import Origin
 from dicomrs.spool.proof import VolumeError, prepare_root
 from dicomrs.spool.space import is_full
-from dicomrs_scp import admission
+from dicomrs_scp import admission, listening
 from dicomrs_scp.admission import Refusal
 from dicomrs_scp.association import AcceptedAssociation, Ending, Tally
 from dicomrs_scp.commitment import Desk
+from dicomrs_scp.examining import ReceiverExaminer, Trouble
 from dicomrs_scp.frontdoor import FrontDoor
-from dicomrs_scp.listening import ListenError, Trouble, listen, place_of
+from dicomrs_scp.listening import ListenError, listen, place_of
 from dicomrs_scp.peers import Peers
 from dicomrs_wire import negotiation
 from dicomrs_wire.association import decode_request, encode_reject
@@ -84,6 +85,7 @@ class RunningReceiver:
         self._total = Tally()
         self._last: dict[str, Any] = {}
         self._peers = Peers()
+        self._noted: Trouble | None = None
         root = route.spec.storage.root
         prepare_root(fs, root)
         try:
@@ -99,7 +101,10 @@ class RunningReceiver:
             raise VolumeError(f"{root}: {error.strerror}; check the disk", full=is_full(error)) from error
         self._received = ReceivedBytes(read_heartbeat(root, "scp"), datetime.now().astimezone())
         self._desk = Desk(fs, root, lambda: self.route.spec.receiver)
-        self._service_desk = desk.Desk(fs, root, "scp", restart)
+        examiner = ReceiverExaminer(
+            fs, lambda: self.route, secrets, self._obstacle, lambda: self.listening, self._callers
+        )
+        self._service_desk = desk.Desk(fs, root, "scp", restart, examiner.begin)
         self._service_desk.start()
 
     @property
@@ -222,13 +227,22 @@ class RunningReceiver:
             with self._mutex:
                 self._associations.discard(association)
 
-    def _trouble(self) -> tuple[str, Cause] | None:
+    def _obstacle(self) -> Trouble | None:
+        """Why no association is accepted for now, of whatever kind, and the cause."""
+        return self._noted or self._closed()
+
+    def _callers(self) -> list[str]:
+        """Addresses that have associated lately, newest first."""
+        with self._mutex:
+            return [peer["address"] for peer in self._peers.newest_first()]
+
+    def _trouble(self) -> Trouble | None:
         """What keeps it from receiving though it listens, or soon will, and the cause."""
         if self._tls is not None and (trouble := self._tls.credentials.trouble):
             return trouble, Cause.TLS_OWN
         return self._closed()
 
-    def _closed(self) -> tuple[str, Cause] | None:
+    def _closed(self) -> Trouble | None:
         """Why no association is accepted for now, and the cause; None if one is."""
         if self.route.draining:
             return "the route is being deleted: nothing more is received for it", Cause.SUSPENDED
@@ -263,12 +277,13 @@ class RunningReceiver:
             seconds=round(time.monotonic() - started, 3),
         )
 
-    def beat(self, noted: tuple[str, Cause] | None, refused: str) -> None:
+    def beat(self, noted: Trouble | None, refused: str) -> None:
         """Write the service's status file for this root.
 
         noted: why it does not listen, with the cause; refused: the problem of newer manifests, "" if none.
         """
         # Both ask the volume, which may hang: not while holding the mutex.
+        self._noted = noted
         trouble, cause = noted or self._trouble() or ("", None)
         full = self._is_full()
         with self._mutex:
@@ -369,5 +384,5 @@ def _tls_of(receiver: Receiver, secrets: Secrets) -> TlsServer | None:
         try:
             tls.credentials.context()
         except SecretError as error:
-            raise ListenError(Trouble.OTHER, f"spec.receiver.tls: {error}", Cause.TLS_OWN) from error
+            raise ListenError(listening.Trouble.OTHER, f"spec.receiver.tls: {error}", Cause.TLS_OWN) from error
     return tls

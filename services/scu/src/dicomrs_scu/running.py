@@ -23,6 +23,7 @@ from dicomrs.spool.space import drop_ballast, lay_ballast
 from dicomrs.watched import is_watched
 from dicomrs_scu.backlog import Backlog
 from dicomrs_scu.commitments import Commitments
+from dicomrs_scu.examining import TargetExaminer
 from dicomrs_scu.persons import Persons
 from dicomrs_scu.prober import Prober, probe_of
 from dicomrs_scu.queue import DestinationQueue, Figures
@@ -81,7 +82,8 @@ class RunningRoute(threading.Thread):
         self._senders: list[Sender] = []
         self._probers: list[Prober] = []
         self._commitments: Commitments | None = None
-        self._desk = Desk(fs, self._root, "scu", restart)
+        examiner = TargetExaminer(fs, lambda: self.route, self._tls)
+        self._desk = Desk(fs, self._root, "scu", restart, examiner.begin)
         self.trouble: VolumeError | None = None
         """Why the root cannot be used."""
         self.obstacle = "it is starting"
