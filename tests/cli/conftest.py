@@ -20,8 +20,8 @@ Command = Callable[..., Result]
 def dicomrs() -> Command:
     """Run a command to its end; a fault of it is raised here."""
 
-    def run(*words: object) -> Result:
-        return CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False)
+    def run(*words: object, **options: Any) -> Result:
+        return CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False, **options)
 
     return run
 

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from dicomrs import VERSION
-from dicomrs_cli.commands import audit
+from dicomrs_cli.commands import audit, user
 from dicomrs_cli.commands.adopt import adopt
 from dicomrs_cli.commands.demo import demo
 from dicomrs_cli.commands.discard import discard
@@ -60,7 +60,8 @@ def dicomrs(
     dicomrs release a.yaml ...        # have what was refused tried again
     ```
 
-    What persons do (release, hold, resend, export, discard) is in the audit log: `dicomrs audit show`.
+    What persons do (release, hold, resend, export, discard) is in the audit log: `dicomrs audit show`. Who may use the
+    dashboard is kept by `dicomrs user`.
 
     Exit codes, of all commands:
 
@@ -79,3 +80,4 @@ _ACTIONS = (release, hold, resend, export, discard)
 for _command in (up, validate, import_env, status, receipt, *_ACTIONS, echo, send, adopt, demo):
     app.command()(_command)
 app.add_typer(audit.app, name="audit")
+app.add_typer(user.app, name="user")

@@ -91,6 +91,7 @@ class AuditLog:
         Raises:
             OSError: it is not durable; nothing may be done on the strength of it.
         """
+        self._make_folders()
         with locked(self._fs, f"{self.root}/{LOCKS}/audit"):
             try:
                 head = self._append(fields)
@@ -100,6 +101,13 @@ class AuditLog:
                 head = self._append(fields)
             self._note_head(head)
             return head
+
+    def _make_folders(self) -> None:
+        """For a root that no service has taken over yet; what is in them can be lost."""
+        for folder in (LOCKS, STATUS):
+            if not self._fs.exists(f"{self.root}/{folder}"):
+                with suppress(FileExistsError):
+                    self._fs.mkdir(f"{self.root}/{folder}")
 
     def _append(self, fields: Mapping[str, object]) -> Head:
         folder = make_folder(self._fs, self.root, STATE)
@@ -246,7 +254,10 @@ def _unpack(line: bytes) -> Entry | None:
 
 
 def outcomes(entries: tuple[Entry, ...]) -> Iterator[tuple[Entry, Entry | None]]:
-    """Every action: the entry that begins it, and the one that ends it; None: nobody wrote how it ended."""
+    """Every action: the entry that begins it, and the one that ends it; None: nobody wrote how it ended.
+
+    One with the field `complete` has no end of its own, such as that somebody has signed in.
+    """
     ends = {entry.fields["of"]: entry for entry in entries if "of" in entry.fields}
     for entry in entries:
         if "of" not in entry.fields:

@@ -135,15 +135,27 @@ def show(
 def _row(begun: Entry, ended: Entry | None) -> list[str]:
     told = begun.fields
     notes: list[Any] = [told.get("why", "")]
-    if ended is None:
+    if told.get("complete"):
+        notes += [f"{name}: {told[name]}" for name in ("user", "role", "what", "address") if told.get(name)]
+    elif ended is None:
         where = "the service's log" if told.get("service") else "the study's receipt"
         notes.append(f"how it ended is not known: see {where}")
     else:
         notes += [*ended.fields.get("notes", ()), ended.fields.get("failed", "")]
-    aim = told.get("destination") or told.get("to") or told.get("service") or ", ".join(told.get("what", ()))
+    aim = told.get("destination") or told.get("to") or told.get("service") or _listed(told.get("what", ()))
     cells = [begun.number, told.get("at", "")[:19], told.get("who", ""), told.get("action", ""), told.get("study", "")]
-    cells += [aim, ended.fields.get("objects", "") if ended else "?", "\n".join(str(note) for note in notes if note)]
+    cells += [aim, _objects(told, ended), "\n".join(str(note) for note in notes if note)]
     return ["\n".join(plain(line, _TEXT) for line in str(cell).split("\n")) for cell in cells]
+
+
+def _listed(what: object) -> str:
+    return ", ".join(what) if isinstance(what, list) else ""
+
+
+def _objects(told: dict[str, Any], ended: Entry | None) -> object:
+    if ended is None:
+        return "" if told.get("complete") else "?"
+    return ended.fields.get("objects", "")
 
 
 def _head(text: str) -> Head | None:

@@ -15,7 +15,7 @@ from dicomrs.route.secrets import CERTIFICATE, KEY, Secret
 from dicomrs_dashboard.connections import CONNECTIONS, SECONDS, BoundedConnection
 
 GRACE_SECONDS = 5  # for requests that are being answered
-_LOOK_SECONDS: Final = 10.0  # between two looks at the certificate
+_LOOK_SECONDS: Final = 2.0  # between two looks at the certificate
 
 logger = get_logger()
 

@@ -10,7 +10,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import httpx
+import httpx2
 from authlib.integrations.starlette_client import OAuth, OAuthError
 from fastapi import Request
 from fastapi.responses import RedirectResponse
@@ -24,6 +24,7 @@ PATIENCE_SECONDS: Final = 10 * 60.0
 _MOST: Final = 1000
 _LONGEST_NAME: Final = 200
 _LONGEST_SECRET: Final = 4096
+_FRESH_SECONDS: Final = 300.0  # what the provider has told of itself is believed for so long
 _TIMEOUT: Final = 10.0  # seconds, of each question to the provider
 
 logger = get_logger()
@@ -113,6 +114,9 @@ class OpenId:
         return self._vouched(claims), begun.next
 
     async def _ask(self, question: Any, *args: Any, **kwargs: Any) -> Any:
+        told = self._app.server_metadata
+        if time.time() - told.get("_loaded_at", 0.0) > _FRESH_SECONDS:
+            told.clear()  # addresses and keys are asked for anew
         self._app.client_secret = self._secret()
         try:
             return await question(*args, **kwargs)
@@ -120,7 +124,7 @@ class OpenId:
             raise OpenIdError(_line(f"the provider refuses: {error.error} {error.description or ''}")) from error
         except JoseError as error:
             raise OpenIdError(_line(f"the provider's ID token is not in order: {error}")) from error
-        except (httpx.HTTPError, OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        except (httpx2.HTTPError, OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
             reason = f"{type(error).__name__} {error}"
             logger.error("the OpenID provider cannot be asked", issuer=self.settings.issuer, reason=_line(reason))
             raise OpenIdError(f"{self.settings.issuer} cannot be asked; the log of the dashboard says why") from error

@@ -73,6 +73,7 @@ class Record:
                 "who": person.name,
                 "identified": person.identified,
                 "address": person.address,
+                "complete": True,
                 **fields,
             }
         )

@@ -44,10 +44,11 @@ class Code(BaseModel):
     until: str
     sets_password: bool = True
 
-    def is_good(self, now: datetime) -> bool:
+    @property
+    def is_good(self) -> bool:
         """Whether it is still in time."""
         until = moment(self.until)
-        return until is not None and now < until
+        return until is not None and _now() < until
 
 
 class User(BaseModel):
@@ -120,8 +121,8 @@ class Users:
         """
         return self.all().get(name.lower())
 
-    def add(self, name: str, role: Role) -> str:
-        """Add a user, and return the code with which that one signs in for the first time."""
+    def add(self, name: str, role: Role, hashed: str = "") -> str:
+        """Add a user, and return the code with which that one sets a password; "" if there is one, hashed."""
         if not _NAME.fullmatch(name):
             raise UsersError(
                 f"{name!r} is no name for a user: 1 to 64 small letters, digits and the signs . _ @ -, "
@@ -130,8 +131,9 @@ class Users:
         with self._change() as users:
             if name in users:
                 raise UsersError(f"there is a user {name} already")
-            users[name] = User(role=role, stamp=_stamp(), made=_now().isoformat(timespec="seconds"))
-            return _give_code(users, name, sets_password=True)
+            made = _now().isoformat(timespec="seconds")
+            users[name] = User(role=role, stamp=_stamp(), made=made, password=hashed)
+            return "" if hashed else _give_code(users, name, sets_password=True)
 
     def remove(self, name: str, *, last_admin_too: bool = False) -> None:
         """Remove a user; that one's sessions end."""
@@ -178,10 +180,10 @@ class Users:
         Raises:
             UsersError: as all.
         """
-        digest, now = digest_of(code), _now()
+        digest = digest_of(code)
         found = None
         for name, user in self.all().items():
-            if user.code and same_digest(user.code.digest, digest) and user.code.is_good(now):
+            if user.code and same_digest(user.code.digest, digest) and user.code.is_good:
                 found = (name, user)
         return found
 
