@@ -1,4 +1,4 @@
-"""One browser for all of this folder."""
+"""One browser for all of this folder; a router with a dashboard and real targets for each file of tests."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack

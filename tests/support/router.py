@@ -179,4 +179,6 @@ class Router:
 
     def story(self) -> list[tuple[str, str]]:
         """The ends of the logs, for a test that has failed."""
-        return [(f"log of {service}", tail(self.log(service))) for service in SERVICES]
+        return [
+            (f"log of {service}", tail(self.log(service))) for service in {**dict.fromkeys(SERVICES), **self.children}
+        ]

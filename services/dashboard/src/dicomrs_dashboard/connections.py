@@ -39,6 +39,13 @@ class BoundedConnection(H11Protocol):
         """Whether nobody has closed it yet."""
         return not self.transport.is_closing()
 
+    def shutdown(self) -> None:
+        """The program ends: a live page has no end of its own that could be waited for; its browser connects again."""
+        if self.is_stream:
+            self.transport.close()
+        else:
+            super().shutdown()
+
     def _look(self, before: RequestResponseCycle | None) -> None:
         """before: the last request, as of the look before. One that is being answered may take its time."""
         if not self.is_open:

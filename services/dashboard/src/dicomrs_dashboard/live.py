@@ -15,7 +15,7 @@ from dicomrs.log import get_logger
 
 SECONDS: Final = 1.0
 """Between two looks."""
-HEARTBEAT_SECONDS: Final = 15.0
+HEARTBEAT_SECONDS: Final = 5.0
 """So often something is sent even if nothing has changed, and a reader's right to see it is looked at anew."""
 EVENT: Final = "content"
 SIGNED_OUT: Final = "signed-out"

@@ -10,7 +10,8 @@ function stale(shown) {
 document.addEventListener("htmx:sseError", () => {
   lost = lost || setTimeout(() => stale(true), 3000);
 });
-document.addEventListener("htmx:sseOpen", () => {
+document.addEventListener("htmx:sseOpen", (event) => {
+  event.detail.source.addEventListener("signed-out", () => location.reload());
   clearTimeout(lost);
   lost = 0;
   stale(false);
@@ -18,11 +19,6 @@ document.addEventListener("htmx:sseOpen", () => {
 
 // A live piece changes only what differs; what a person has opened stays open.
 Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, node) => name !== "open" || node.tagName !== "DETAILS";
-
-// Signed out meanwhile: the page asks for a new login.
-document.addEventListener("htmx:sseBeforeMessage", (event) => {
-  if (event.detail.type === "signed-out") location.reload();
-});
 
 // Copy the text of the field that a button names.
 document.addEventListener("click", (event) => {

@@ -1,0 +1,58 @@
+"""Live pages of a real process: they keep nobody from signing in, and the program from ending."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import httpx2
+import pytest
+
+from dicomrs_dashboard.connections import CONNECTIONS
+from dicomrs_dashboard.doors.people import Role
+from support.router import destination, route
+from support.site import Site
+
+
+@pytest.fixture(scope="module")
+def site(make_shared_router, tmp_path_factory) -> Site:
+    root = tmp_path_factory.mktemp("spool")
+    made = Site(make_shared_router(route(root, destination("zero-click", 9)), start=False))
+    made.start("dashboard")
+    return made
+
+
+@pytest.fixture
+def open_page(site: Site) -> Iterator[Callable[[], Iterator[str]]]:
+    """Open the overview's stream as a browser does; its lines."""
+    with ExitStack() as leaving:
+        limits = httpx2.Limits(max_connections=None)
+        browser = leaving.enter_context(
+            httpx2.Client(base_url=site.origin, cookies=site.cookies(Role.VIEWER), timeout=30, limits=limits)
+        )
+
+        def open_one() -> Iterator[str]:
+            headers = {"Accept": "text/event-stream"}
+            answer = leaving.enter_context(browser.stream("GET", "/live/overview", headers=headers))
+            assert answer.status_code == 200
+            return answer.iter_lines()
+
+        yield open_one
+
+
+def test_many_live_pages_keep_nobody_out_and_none_is_cut_off(site: Site, open_page):
+    pages = [open_page() for _ in range(CONNECTIONS + 20)]
+    for lines in pages:
+        assert "event: content" in lines
+    assert httpx2.get(f"{site.origin}/healthz").text == "ok\n"
+    assert site.cookies(Role.ADMIN)  # who signs in now
+    for lines in pages:
+        assert next(lines) is not None
+
+
+def test_told_to_end_while_a_page_is_live_it_ends_at_once_and_without_a_complaint(site: Site, open_page):
+    lines = open_page()
+    assert "event: content" in lines
+    told = time.monotonic()
+    assert site.router.stop("dashboard") == 0
+    assert time.monotonic() - told < 4
+    assert not [line for line in site.router.events("dashboard") if line["level"] in ("error", "critical")]
