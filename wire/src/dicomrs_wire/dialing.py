@@ -64,7 +64,7 @@ def resolve(host: str, port: int) -> list[Place]:
     """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (socket.gaierror, UnicodeError) as error:
+    except (OSError, UnicodeError) as error:  # a gaierror, or what the system said to the resolver
         why = f"the name {host!r} does not resolve: check its spelling and this machine's DNS"
         raise Unreachable(why, Cause.NAME_UNKNOWN) from error
     return [(family, address) for family, _, _, _, address in found]
@@ -77,7 +77,11 @@ def connect(place: Place, timeout: float) -> socket.socket:
         Unreachable: no connection; its text says what to check.
     """
     family, address = place
-    sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+    try:
+        sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+    except OSError as error:  # no more descriptors, or a name with an IPv6 address where the kernel knows no IPv6
+        why = f"this system gives us no socket to {address[0]}:{address[1]} ({error.strerror}): check its limits"
+        raise Unreachable(why, Cause.UNKNOWN) from error
     try:
         sock.settimeout(timeout)
         level, option = RECVERR[family]
