@@ -61,6 +61,27 @@ def test_what_is_no_request_is_answered_as_such_and_the_next_is_handled(request_
     assert (answers["b"]["objects"], answers["b"]["failed"]) == (3, "")
 
 
+def test_what_is_no_file_neither_holds_the_service_up_nor_keeps_others_from_being_served(tmp_path):
+    folder = tmp_path / CONTROL
+    folder.mkdir()
+    os.mkfifo(folder / "a.request.json")
+    (folder / "b.request.json").mkdir()
+    (folder / "c.request.json").write_bytes(control.pack(GOOD))
+    (folder / "c.answer.json").mkdir()
+    (folder / "d.request.json").write_bytes(control.pack(GOOD))
+    with ThreadPoolExecutor(1) as service:
+        serving = service.submit(control.serve, OsFileSystem(), str(tmp_path), lambda request: Answer(3))
+        try:
+            with pytest.raises(OSError, match="directory"):
+                serving.result(10)
+        finally:
+            if not serving.done():  # whoever opens a pipe waits until somebody writes to it
+                os.close(os.open(folder / "a.taken.json", os.O_WRONLY | os.O_NONBLOCK))
+    answers = {name: json.loads((folder / f"{name}.answer.json").read_text()) for name in "ad"}
+    assert "cannot be understood" in answers["a"]["failed"]
+    assert answers["d"]["objects"] == 3
+
+
 def test_what_a_dead_service_had_taken_is_answered_as_failed_and_not_done_again(tmp_path):
     folder = tmp_path / CONTROL
     folder.mkdir()

@@ -5,6 +5,7 @@ those who use this: requests about objects (spool.control), and about a service 
 """
 
 import json
+import os
 import time
 import uuid
 from collections.abc import Callable
@@ -109,23 +110,34 @@ class Mailbox:
         What those who asked and died have left is removed.
 
         For one thread of the one process that the folder is for: what is found taken was taken by one that has died.
+
+        Raises:
+            OSError: the folder cannot be read, or something in it is in the way; every other request has been served.
         """
+        failure = None
         for name in sorted(self.fs.listdir(self.folder)):
-            path = f"{self.folder}/{name}"
-            if name.endswith(_TAKEN):
-                failed = f"{self.service} ended meanwhile: see the audit log, and ask again"
-                self._answer(path.removesuffix(_TAKEN), Answer(0, (), failed))
-            elif name.endswith(_REQUEST):
-                base = path.removesuffix(_REQUEST)
-                try:
-                    self.fs.rename(path, f"{base}{_TAKEN}")
-                except FileNotFoundError:
-                    continue  # taken back
-                self._answer(base, self._handled(f"{base}{_TAKEN}", unpack, handle))
-            elif name.endswith((_ANSWER, _DRAFT)):
-                with suppress(OSError):  # fetched meanwhile, or of no matter: requests come first
-                    if self.fs.age(path) > _UNCLAIMED_SECONDS:
-                        self.fs.unlink(path)
+            try:
+                self._serve_file(f"{self.folder}/{name}", unpack, handle)
+            except OSError as error:
+                failure = failure or error
+        if failure is not None:
+            raise failure
+
+    def _serve_file(self, path: str, unpack: Callable[[bytes], Request], handle: Callable[[Request], Answer]) -> None:
+        if path.endswith(_TAKEN):
+            failed = f"{self.service} ended meanwhile: see the audit log, and ask again"
+            self._answer(path.removesuffix(_TAKEN), Answer(0, (), failed))
+        elif path.endswith(_REQUEST):
+            base = path.removesuffix(_REQUEST)
+            try:
+                self.fs.rename(path, f"{base}{_TAKEN}")
+            except FileNotFoundError:
+                return  # taken back
+            self._answer(base, self._handled(f"{base}{_TAKEN}", unpack, handle))
+        elif path.endswith((_ANSWER, _DRAFT)):
+            with suppress(OSError):  # fetched meanwhile, or of no matter: requests come first
+                if self.fs.age(path) > _UNCLAIMED_SECONDS:
+                    self.fs.unlink(path)
 
     def _handled(self, path: str, unpack: Callable[[bytes], Request], handle: Callable[[Request], Answer]) -> Answer:
         try:
@@ -144,7 +156,7 @@ class Mailbox:
 
 def _read(fs: FileSystem, path: str, limit: int) -> bytes:
     """A small file; ValueError if it is not small."""
-    fd = fs.open(path, READ)
+    fd = fs.open(path, READ | os.O_NONBLOCK)  # a pipe in a file's place keeps nobody waiting
     try:
         data = fs.pread(fd, limit + 1, 0)
     finally:
