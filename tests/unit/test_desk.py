@@ -83,6 +83,12 @@ def test_a_folder_that_somebody_removed_is_made_anew(served):
     assert served.ask(Examine(**ANA)).run
 
 
+def test_a_service_that_has_never_run_on_a_root_has_not_answered_either(tmp_path):
+    prepare_root(FS, str(tmp_path / "root"))
+    with pytest.raises(NoAnswerError, match="is it running"):
+        ask_service(FS, str(tmp_path / "root"), "scu", Restart(**ANA), 0.3)
+
+
 def test_a_service_that_does_not_run_has_not_answered(served):
     served.desk.stop()
     with pytest.raises(NoAnswerError, match="is it running"):

@@ -113,7 +113,11 @@ def ask_service(
 
 
 def _mailbox(fs: FileSystem, root: str, service: str) -> Mailbox:
-    return Mailbox(fs, root, f"{root}/{CONTROL}/{service}", service)
+    """Its folder is made by whoever comes first."""
+    folder = f"{root}/{CONTROL}/{service}"
+    with suppress(FileExistsError):
+        fs.mkdir(folder)
+    return Mailbox(fs, root, folder, service)
 
 
 class Desk:
@@ -135,7 +139,7 @@ class Desk:
         self._service = service
         self._restart = restart
         self._examine = examine
-        self._mailbox = _mailbox(fs, root, service)
+        self._root = root
         self._audit = AuditLog(fs, root)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"desk-{service}", daemon=True)
@@ -155,9 +159,7 @@ class Desk:
         trouble, pause = "", 0.0
         while not self._stop.wait(pause):
             try:
-                with suppress(FileExistsError):
-                    self._fs.mkdir(self._mailbox.folder)
-                self._mailbox.serve(unpack, self._handle)
+                _mailbox(self._fs, self._root, self._service).serve(unpack, self._handle)
                 trouble, pause = "", LOOK_SECONDS
             except Exception as error:  # noqa: BLE001 (this thread lives as long as the service)
                 if str(error) != trouble:
@@ -169,7 +171,7 @@ class Desk:
         try:
             number = self._record({"action": request.action, "service": self._service, **asdict(request)})
         except OSError as error:
-            where = error.filename or self._mailbox.root
+            where = error.filename or self._root
             return Answer(0, (), f"nothing was done, for it cannot be put on record: {where}: {error.strerror}")
         answer = self._carry_out(request)
         try:
