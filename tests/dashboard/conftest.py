@@ -11,8 +11,9 @@ from starlette.testclient import TestClient
 
 from dicomrs.route import Manifests
 from dicomrs.spool.fs import OsFileSystem
+from dicomrs.state import log_folder
 from dicomrs.status_api import RouteStatus, StatusReport
-from dicomrs_dashboard.app import create_app
+from dicomrs_dashboard.app import Program, create_app
 from dicomrs_dashboard.bearer import BearerToken
 from dicomrs_dashboard.board import Board
 from dicomrs_dashboard.doors.house import make_doors
@@ -38,7 +39,10 @@ class Asked:
         self.board = Board(OsFileSystem(), Manifests([self.manifest], awaited=True), patience)
         self.settings = DoorSettings(str(folder), **doors)
         self.doors = make_doors(OsFileSystem(), self.settings)
-        self.app = create_app(self.board, BearerToken(str(self.token)), self.doors)
+        self.log_folder = log_folder(str(folder))
+        self.restarts: list[bool] = []
+        program = Program(OsFileSystem(), self.log_folder, lambda: self.restarts.append(True))
+        self.app = create_app(self.board, BearerToken(str(self.token)), self.doors, program)
         self.client = self.browser()
 
     def browser(self, base: str = "https://clinic.test", address: str = "192.0.2.7", **headers: str) -> TestClient:

@@ -27,6 +27,13 @@ EXPECTED: dict[str, str | Role] = {
     "GET /api/v1/openapi.json": PROGRAM,
     "GET /": Role.VIEWER,
     "GET /live/overview": Role.VIEWER,
+    "GET /services": Role.VIEWER,
+    "GET /live/services": Role.VIEWER,
+    "GET /services/{service}/restart": Role.OPERATOR,
+    "POST /services/{service}/restart": Role.OPERATOR,
+    "GET /logs": Role.VIEWER,
+    "GET /live/logs": Role.VIEWER,
+    "GET /logs/download": Role.VIEWER,
 }
 """Who may call what: the least role. A new page is entered here with the role that the issue asks for."""
 

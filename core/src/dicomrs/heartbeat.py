@@ -23,9 +23,8 @@ def write_heartbeat(root: str, service: str, figures: dict[str, Any]) -> str:
     A failure (a full disk) is no reason to stop working.
     """
     path = f"{root}/{STATUS}/{service}.json"
-    beat = {"service": service, "version": VERSION, "pid": os.getpid(), "at": _now()}
     try:
-        beat |= {**process_figures(), **figures}
+        beat = {**figures_of(service), **figures}
         with open(f"{path}.new", "w", encoding="utf-8") as file:
             json.dump(beat, file, indent=1)
         os.replace(f"{path}.new", path)
@@ -44,12 +43,20 @@ def read_heartbeat(root: str, service: str) -> dict[str, Any]:
     return beat if isinstance(beat, dict) else {}
 
 
-def process_figures() -> dict[str, Any]:
-    """What a process says of itself. memory: bytes that are its own in RAM; restarts: unknown without a supervisor."""
+def figures_of(service: str) -> dict[str, Any]:
+    """What a service says of itself as a program. restarts: unknown without a supervisor.
+
+    Raises:
+        OSError: the system does not say, being out of descriptors.
+    """
     with open("/proc/self/statm", encoding="ascii") as file:
         pages = int(file.read().split()[1])
     restarts = os.environ.get(RESTARTS, "")
     return {
+        "service": service,
+        "version": VERSION,
+        "pid": os.getpid(),
+        "at": _now(),
         "startedAt": _STARTED,
         "memory": pages * resource.getpagesize(),
         "cpuSeconds": round(time.process_time(), 2),

@@ -4,18 +4,21 @@ import argparse
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from dicomrs import log
 from dicomrs.exits import Exit
 from dicomrs.program import add_log_folder, add_manifests, host_and_port, open_manifests
 from dicomrs.spool.fs import OsFileSystem
 from dicomrs.stopping import stop_event
-from dicomrs_dashboard.app import create_app
+from dicomrs_dashboard.app import Program, create_app
 from dicomrs_dashboard.bearer import BearerToken
 from dicomrs_dashboard.board import Board
 from dicomrs_dashboard.doors.house import make_doors
 from dicomrs_dashboard.doors.settings import add_options, settings_of
 from dicomrs_dashboard.serving import Certificate, listening_socket, serve
+
+_ANSWER_SECONDS: Final = 1.5
 
 logger = log.get_logger()
 
@@ -67,8 +70,26 @@ def main(arguments: Sequence[str]) -> Exit:
     if certificate:
         _follow(stop, certificate=certificate.follow)
     logger.info("listening", host=host, port=listener.getsockname()[1], tls=bool(certificate))
-    serve(create_app(board, BearerToken(options.token_file), doors), listener, stop, certificate)
-    return Exit.OK
+    again = Again(stop)
+    program = Program(fs, options.log_folder, again.soon)
+    serve(create_app(board, BearerToken(options.token_file), doors, program), listener, stop, certificate)
+    return Exit.RESTART if again.wanted else Exit.OK
+
+
+class Again:
+    """The wish that this program ends and is started again."""
+
+    def __init__(self, stop: threading.Event) -> None:
+        """stop: ends it."""
+        self._stop = stop
+        self.wanted = False
+
+    def soon(self) -> None:
+        """Once the page is answered on which somebody wished it, and the one after that."""
+        self.wanted = True
+        timer = threading.Timer(_ANSWER_SECONDS, self._stop.set)
+        timer.daemon = True
+        timer.start()
 
 
 def _follow(stop: threading.Event, **followers: Callable[[threading.Event], None]) -> None:

@@ -1,8 +1,12 @@
 """The application: every page is a router of its own, made of what it needs."""
 
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
 from fastapi import FastAPI
 
 from dicomrs import VERSION
+from dicomrs.spool.fs import FileSystem, OsFileSystem
 from dicomrs_dashboard.api import api_router
 from dicomrs_dashboard.bearer import BearerToken
 from dicomrs_dashboard.board import Board
@@ -11,13 +15,28 @@ from dicomrs_dashboard.doors.login import login_router, turn_away
 from dicomrs_dashboard.doors.roles import close
 from dicomrs_dashboard.monitoring import monitoring_router
 from dicomrs_dashboard.pages.errors import errors_for_people
+from dicomrs_dashboard.pages.logs import logs_router
 from dicomrs_dashboard.pages.overview import overview_router
 from dicomrs_dashboard.pages.preferences import preferences_router
+from dicomrs_dashboard.pages.services import Restarts, services_router
 from dicomrs_dashboard.pages.static import static_router
+from dicomrs_dashboard.patience import Patience
 from dicomrs_dashboard.site import Site
 
 
-def create_app(board: Board, token: BearerToken, doors: Doors) -> FastAPI:
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What the pages know of the program around them.
+
+    log_folder: of the services' log files, None if there is none; restart: has this program started anew, soon.
+    """
+
+    fs: FileSystem = field(default_factory=OsFileSystem)
+    log_folder: str | None = None
+    restart: Callable[[], None] = lambda: None
+
+
+def create_app(board: Board, token: BearerToken, doors: Doors, program: Program) -> FastAPI:
     """Put it together. A route that says not who may call it is a fault: see dicomrs_dashboard.doors.roles."""
     # The pages about the API would have browsers load scripts from the internet.
     app = FastAPI(
@@ -29,13 +48,16 @@ def create_app(board: Board, token: BearerToken, doors: Doors) -> FastAPI:
         max_body_size=LARGEST_BODY,
         redirect_slashes=False,
     )
-    site = Site()
+    site, patience = Site(), Patience()
     app.include_router(monitoring_router(board, token))
     app.include_router(api_router(board, token))
     app.include_router(static_router())
     app.include_router(preferences_router())
     app.include_router(login_router(site, doors))
     app.include_router(overview_router(site, board))
+    restarts = Restarts(board, program.fs, patience, doors.record.note, program.restart)
+    app.include_router(services_router(site, board, restarts))
+    app.include_router(logs_router(site, program.log_folder, patience))
     errors_for_people(app, site)
     turn_away(app, site, doors)
     hang(app, doors)

@@ -1,0 +1,50 @@
+"""Calls that touch a volume, each on a thread of its own: one that hangs keeps no page waiting for ever."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Final, TypeVar
+
+SECONDS: Final = 10.0
+_MOST: Final = 16  # threads that may hang, before the next call is refused at once
+
+T = TypeVar("T")
+
+
+class HangsError(OSError):
+    """It takes too long, or so many calls hang already that it was not tried."""
+
+
+class Patience:
+    """For the pages of one program."""
+
+    def __init__(self, most: int = _MOST) -> None:
+        self._places = threading.Semaphore(most)
+
+    async def call(self, what: Callable[..., T], *words: object, seconds: float = SECONDS) -> T:
+        """What a call returns.
+
+        Raises:
+            HangsError: it takes longer than so many seconds; it goes on, and what it returns is lost.
+            Exception: what it raises.
+        """
+        if not self._places.acquire(blocking=False):
+            raise HangsError(None, "too many calls hang already: a volume does not answer")
+        done: Future[T] = Future()
+        done.set_running_or_notify_cancel()
+
+        def run() -> None:
+            try:
+                done.set_result(what(*words))
+            except BaseException as error:  # noqa: BLE001  # it is the asker's, who must not wait for ever
+                done.set_exception(error)
+            finally:
+                self._places.release()
+
+        threading.Thread(target=run, name="patience", daemon=True).start()
+        waiting = asyncio.wrap_future(done)
+        await asyncio.wait([waiting], timeout=seconds)
+        if not waiting.done():
+            raise HangsError(None, f"it takes longer than {seconds:g} s: a volume hangs or is very slow")
+        return waiting.result()
