@@ -34,6 +34,19 @@ EXPECTED: dict[str, str | Role] = {
     "GET /logs": Role.VIEWER,
     "GET /live/logs": Role.VIEWER,
     "GET /logs/download": Role.VIEWER,
+    "GET /studies": Role.VIEWER,
+    "GET /live/studies": Role.VIEWER,
+    "GET /studies/{route}/{key}": Role.VIEWER,
+    "GET /studies/{route}/{key}/live": Role.VIEWER,
+    "GET /studies/{route}/{key}/receipt": Role.VIEWER,
+    "GET /studies/{route}/{key}/receipt.json": Role.VIEWER,
+    "POST /studies/{route}/{key}/resend": Role.OPERATOR,
+    "POST /studies/{route}/{key}/release": Role.OPERATOR,
+    "POST /studies/{route}/{key}/hold": Role.OPERATOR,
+    "POST /studies/{route}/{key}/export": Role.ADMIN,
+    "GET /studies/{route}/{key}/discard": Role.ADMIN,
+    "POST /studies/{route}/{key}/discard": Role.ADMIN,
+    "GET /set-aside": Role.VIEWER,
 }
 """Who may call what: the least role. A new page is entered here with the role that the issue asks for."""
 
@@ -94,7 +107,7 @@ def note_who_enters(app: FastAPI, monkeypatch) -> list[str]:
 
 
 def filled(path: str) -> str:
-    return path.replace("{name:path}", "dicomrs.css")
+    return path.replace("{name:path}", "dicomrs.css").replace("{route}", "clinic").replace("{key}", "0123456789")
 
 
 def test_a_route_that_says_not_who_may_call_it_keeps_the_program_from_starting():

@@ -1,7 +1,7 @@
 """Copies of a study's objects for a person: as they are on the disk, whatever state they are in. Nothing is changed."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
@@ -37,21 +37,28 @@ def export(fs: FileSystem, root: str, folder: str, target: str, instance: str = 
     Raises:
         OSError: the study's folder cannot be read.
     """
+    for where, name in objects_here(fs, root, folder, instance):
+        yield _copy(fs, root, folder, where, name, target)
+
+
+def objects_here(fs: FileSystem, root: str, folder: str, instance: str = "") -> list[tuple[str, str]]:
+    """Where each object of a study is ("", QUARANTINE or DAMAGED), and its file's name; instance: as of export.
+
+    Raises:
+        OSError: the study's folder cannot be read.
+    """
     stem = file_stem(instance) if instance else ""
     places = [("", Outbox(fs, root).names(folder) if fs.exists(f"{root}/{folder}") else [])]
     places += [(where, aside_names(fs, root, where, folder)) for where in (QUARANTINE, DAMAGED)]
-    for where, names in places:
-        for name in names:
-            parsed = parse_object_name(name)
-            if parsed and stem in ("", parsed[0]):
-                yield _copy(fs, root, folder, where, name, target)
+    found = [(where, name, parse_object_name(name)) for where, names in places for name in names]
+    return [(where, name) for where, name, parsed in found if parsed and stem in ("", parsed[0])]
 
 
 def _copy(fs: FileSystem, root: str, folder: str, where: str, name: str, target: str) -> Copied:
     inner = os.path.join(where, name)
     source = os.path.join(root, where, folder, name)
     to = os.path.join(target, inner)
-    reason = (reason_of(fs, root, where, folder, name) or f"it is in {where}") if where else ""
+    reason = _reason(fs, root, folder, where, name)
     made = False
     try:
         if where:
@@ -82,6 +89,37 @@ def _copy(fs: FileSystem, root: str, folder: str, where: str, name: str, target:
                 fs.unlink(to)
         return Copied(name, "", failed=error.strerror or str(error))
     return Copied(name, inner, digest, "; ".join(filter(None, (reason, damage))))
+
+
+def _reason(fs: FileSystem, root: str, folder: str, where: str, name: str) -> str:
+    """Why an object was set aside, "" if it was not."""
+    return (reason_of(fs, root, where, folder, name) or f"it is in {where}") if where else ""
+
+
+def pieces(
+    fs: FileSystem, root: str, folder: str, place: tuple[str, str], told: Callable[[Copied], None]
+) -> Iterator[bytes]:
+    """The bytes of one object, as objects_here names it, for a copy that goes elsewhere than into a folder.
+
+    told: is given what came of it after the last of them. OSError is not raised, but told, too.
+    """
+    where, name = place
+    inner = os.path.join(where, name)
+    reason = _reason(fs, root, folder, where, name)
+    try:
+        fd = fs.open(os.path.join(root, where, folder, name), READ)
+        try:
+            offset = 0
+            while chunk := fs.pread(fd, _CHUNK, offset):
+                yield chunk
+                offset += len(chunk)
+            digest, damage = _judge(fs, fd)
+        finally:
+            fs.close(fd)
+    except OSError as error:
+        told(Copied(name, "", failed=error.strerror or str(error)))
+        return
+    told(Copied(name, inner, digest, "; ".join(filter(None, (reason, damage)))))
 
 
 def _judge(fs: FileSystem, fd: int) -> tuple[str, str]:

@@ -6,10 +6,10 @@ by the lines of `.receipts.jsonl`. It is made for a person, or for a program tha
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from dicomrs.route import ClinicRoute, destinations_for
 from dicomrs.spool.aside import Aside, find_aside, reason_of
@@ -99,6 +99,10 @@ class StudyReceipt:
     def missing(self) -> Counter[str]:
         """What keeps it from being complete: sentences, and of how many objects they are true."""
         return Counter(_sentence(one) for one in self.objects if not one.done)
+
+    def document(self) -> dict[str, Any]:
+        """What docs/receipts-and-audit.md promises as JSON."""
+        return {**asdict(self), "missing": self.missing()}
 
 
 def receipt(fs: FileSystem, root: str, folder: str, route: ClinicRoute | None) -> StudyReceipt:

@@ -1,7 +1,6 @@
 """dicomrs receipt: what came of a study, and what was confirmed."""
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -66,7 +65,7 @@ def receipt(
     except OSError as error:
         raise unusable(path, error) from error
     if as_json:
-        typer.echo(json.dumps({**asdict(made), "missing": made.missing()}, indent=1))
+        typer.echo(json.dumps(made.document(), indent=1))
     else:
         to = console()
         if not to.is_terminal:

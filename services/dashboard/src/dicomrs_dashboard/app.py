@@ -19,7 +19,11 @@ from dicomrs_dashboard.pages.logs import logs_router
 from dicomrs_dashboard.pages.overview import overview_router
 from dicomrs_dashboard.pages.preferences import preferences_router
 from dicomrs_dashboard.pages.services import Restarts, services_router
+from dicomrs_dashboard.pages.set_aside import set_aside_router
 from dicomrs_dashboard.pages.static import static_router
+from dicomrs_dashboard.pages.studies import studies_router
+from dicomrs_dashboard.pages.study import StudyPages, study_router
+from dicomrs_dashboard.pages.study_actions import study_actions_router
 from dicomrs_dashboard.patience import Patience
 from dicomrs_dashboard.site import Site
 
@@ -58,6 +62,11 @@ def create_app(board: Board, token: BearerToken, doors: Doors, program: Program)
     restarts = Restarts(board, program.fs, patience, doors.record.note, program.restart)
     app.include_router(services_router(site, board, restarts))
     app.include_router(logs_router(site, program.log_folder, patience))
+    app.include_router(studies_router(site, board, doors.record))
+    study = StudyPages(site, board, doors.record)
+    app.include_router(study_router(study))
+    app.include_router(study_actions_router(study))
+    app.include_router(set_aside_router(site, board, doors.record))
     errors_for_people(app, site)
     turn_away(app, site, doors)
     hang(app, doors)

@@ -22,7 +22,7 @@ class Board:
     """Asked by the pages; it keeps nothing that the disk and the manifests do not say."""
 
     def __init__(self, fs: FileSystem, manifests: Manifests, patience: float = PATIENCE_SECONDS) -> None:
-        self._fs = fs
+        self.fs = fs
         self._index = StudyIndex()
         self._manifests = manifests
         self._patience = patience
@@ -57,11 +57,20 @@ class Board:
         )
 
     def _lookout(self) -> Lookout:
-        return Lookout(Looker(self._fs, self._index), self._patience)
+        return Lookout(Looker(self.fs, self._index), self._patience)
 
     def route(self, name: str) -> ClinicRoute | None:
         """The route of a name."""
         return next((route for route in self._manifests.routes if route.metadata.name == name), None)
+
+    def names(self) -> list[str]:
+        """Those of the routes."""
+        return [route.metadata.name for route in self._manifests.routes]
+
+    def destinations(self) -> list[str]:
+        """Names of the destinations of all routes."""
+        found = (to.name for route in self._manifests.routes for to in route.spec.destinations)
+        return list(dict.fromkeys(found))
 
     async def studies(self, query: StudyQuery) -> StudyPage:
         """A page of the studies, as they are now; of a root that hangs, as they last were."""

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from dicomrs.moments import moment
 from dicomrs.study_view import StudyState, StudyView
+from dicomrs_dashboard.studying import is_set_aside
 
 PAGE_SIZE: Final = 50
 _MOST_WORDS: Final = 8
@@ -21,11 +22,12 @@ _URGENCY: Final = {state: number for number, state in enumerate(StudyState)}
 _SCHEMA: Final = """
 CREATE TABLE studies (
     root BLOB, folder BLOB, route TEXT, key TEXT, patient TEXT, id TEXT, modality TEXT, scanner TEXT, images INTEGER,
-    state TEXT, urgency INTEGER, arrival REAL, waiting INTEGER, destinations TEXT, words TEXT, open_words TEXT,
+    state TEXT, urgency INTEGER, arrival REAL, waiting INTEGER, aside INTEGER, destinations TEXT, words TEXT,
+    open_words TEXT,
     PRIMARY KEY (root, folder)
 ) WITHOUT ROWID
 """
-_COLUMNS: Final = 16
+_COLUMNS: Final = 17
 SORTS: Final = {
     "arrival": "arrival",
     "patient": "patient",
@@ -48,13 +50,15 @@ class StudyQuery:
 
     text: words, each of which must be in the patient's name or ID, the modality, the scanner or the description, or be
     the beginning of the study's key; of a masked query, in modality, scanner or key, or the text is the patient's ID;
-    since, until: days of arrival; sort: one of SORTS; page: from 1.
+    aside: only those of which something does not go on by itself; since, until: days of arrival; sort: one of SORTS;
+    page: from 1.
     """
 
     route: str = ""
     text: str = ""
     state: str = ""
     destination: str = ""
+    aside: bool = False
     since: date | None = None
     until: date | None = None
     sort: str = "arrival"
@@ -178,6 +182,7 @@ def _row(root: str, route: str, study: StudyView) -> tuple[Any, ...]:
         _URGENCY[study.state],
         arrived.timestamp() if arrived else 0.0,
         study.waiting.objects,
+        is_set_aside(study),
         _lines(standing.destination for standing in study.standings),
         " ".join((name, patient_id, open_words, plain(study.description))),
         open_words,
@@ -200,6 +205,8 @@ def _restrictions(query: StudyQuery) -> Iterator[tuple[str, tuple[Any, ...]]]:
         yield "state = ?", (_text(query.state),)
     if query.destination:
         yield "instr(destinations, ?) > 0", (_lines([query.destination]),)
+    if query.aside:
+        yield "aside", ()
     if query.since is not None:
         yield "arrival >= ?", (_midnight(query.since),)
     if query.until is not None:

@@ -1,0 +1,201 @@
+"""One study: how far it is, its objects and receipts, and what a person can do to it."""
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, Final
+
+from anyio import to_thread
+from fastapi import APIRouter, Depends, HTTPException, Path, Request, status
+from fastapi.responses import HTMLResponse, Response, StreamingResponse
+
+from dicomrs.receipt import StudyReceipt, receipt
+from dicomrs.route import ClinicRoute
+from dicomrs.series import Series, series_here
+from dicomrs.spool.control import What
+from dicomrs.spool.fs import FileSystem, read_all
+from dicomrs.spool.layout import METADATA
+from dicomrs.spool.mailbox import LONGEST_TEXT
+from dicomrs.study_view import StudyView
+from dicomrs_dashboard.board import Board
+from dicomrs_dashboard.doors.people import Person, Role
+from dicomrs_dashboard.doors.record import Record
+from dicomrs_dashboard.doors.roles import may_still_see, need
+from dicomrs_dashboard.shown import patient
+from dicomrs_dashboard.site import Site
+from dicomrs_dashboard.studying import timeline, whole
+from dicomrs_dashboard.words.studies import BAD, GOOD, OBJECT_STATES, STUDY_STATES, WHATS, explanation
+
+OBJECTS: Final = 200
+"""Of a study on one page."""
+_LONGEST_METADATA: Final = 64 * 1024  # bytes
+
+RouteName = Annotated[str, Path(max_length=100)]
+Key = Annotated[str, Path(pattern="^[0-9a-f]{10}$")]
+Viewer = Annotated[Person, Depends(need(Role.VIEWER))]
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The study that a request is about, and the route that it belongs to."""
+
+    route: ClinicRoute
+    view: StudyView
+
+    @property
+    def root(self) -> str:
+        """The spool's."""
+        return self.route.spec.storage.root
+
+    @property
+    def path(self) -> str:
+        """Of its page."""
+        return f"/studies/{self.route.metadata.name}/{self.view.key}"
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What is read of a study from the disk. series: of so many (looked_at) of its objects that are here."""
+
+    receipt: StudyReceipt
+    series: tuple[Series, ...]
+    looked_at: int
+
+
+def read(fs: FileSystem, subject: Subject) -> Reading:
+    """Read it; OSError if the disk refuses."""
+    folder = subject.view.folder
+    made = receipt(fs, subject.root, folder, subject.route)
+    return Reading(made, *series_here(fs, subject.root, folder))
+
+
+def read_metadata(fs: FileSystem, subject: Subject) -> list[str]:
+    """The lines of its .metadata.json as they may be shown; none if it cannot be read."""
+    try:
+        data = read_all(fs, f"{subject.root}/{subject.view.folder}/{METADATA}")[:_LONGEST_METADATA]
+        text = json.dumps(json.loads(data), indent=1, ensure_ascii=False)
+    except (OSError, ValueError):
+        return []
+    return [patient(line, longest=2000) for line in text.split("\n")]
+
+
+class StudyPages:
+    """What all routes about one study share."""
+
+    def __init__(self, site: Site, board: Board, record: Record) -> None:
+        self.site, self.board, self.record = site, board, record
+
+    async def subject(self, route: str, key: str) -> Subject:
+        """The study; HTTPException if there is none."""
+        known = self.board.route(route)
+        view = await self.board.study(route, key) if known else None
+        if known is None or view is None:
+            raise HTTPException(status.HTTP_404_NOT_FOUND)
+        return Subject(known, view)
+
+    async def saw(self, person: Person, subject: Subject) -> None:
+        """On record before it is shown."""
+        await self.record.saw(person, "study", route=subject.route.metadata.name, study=subject.view.key)
+
+    def renderer(self, route: str, key: str, page: int) -> Callable[[], Any]:
+        """Makes what a page shows; what costs reading is read again only when the study has changed."""
+        last: tuple[StudyView, Reading] | None = None
+
+        async def context() -> dict[str, Any]:
+            nonlocal last
+            subject = await self.subject(route, key)
+            if last is None or last[0] is not subject.view:
+                last = subject.view, await to_thread.run_sync(read, self.board.fs, subject)
+            return _shown(subject, last[1], page)
+
+        return context
+
+    def say(self, request: Request, text: str) -> str:
+        """In the reader's language."""
+        return self.site.language(request).say(text)
+
+
+def _shown(subject: Subject, reading: Reading, page: int) -> dict[str, Any]:
+    objects = reading.receipt.objects
+    pages = max(1, -(-len(objects) // OBJECTS))
+    page = min(max(1, page), pages)
+    return {
+        "route": subject.route,
+        "study": subject.view,
+        "path": subject.path,
+        "receipt": reading.receipt,
+        "steps": timeline(objects),
+        "objects": objects[(page - 1) * OBJECTS : page * OBJECTS],
+        "object_page": page,
+        "object_pages": pages,
+        "series": reading.series,
+        "looked_at": reading.looked_at,
+        "states": STUDY_STATES,
+        "object_states": OBJECT_STATES,
+        "good": GOOD,
+        "bad": BAD,
+        "whole": whole,
+        "explanation": explanation,
+    }
+
+
+def study_router(pages: StudyPages) -> APIRouter:
+    """The page, its live stream, and the receipt."""
+    router = APIRouter(prefix="/studies/{route}/{key}")
+
+    @router.get("")
+    async def study(request: Request, route: RouteName, key: Key, person: Viewer, page: int = 1) -> HTMLResponse:
+        """The page."""
+        subject = await pages.subject(route, key)
+        await pages.saw(person, subject)
+        context = await pages.renderer(route, key, page)()
+        metadata = await to_thread.run_sync(read_metadata, pages.board.fs, subject)
+        counts = Counter(one.state.value.replace(" ", "-") for one in context["receipt"].objects)
+        discardable = {what: counts[what.value] for what in What if counts[what.value]}
+        return pages.site.page(
+            request,
+            "study.html",
+            **context,
+            metadata=metadata,
+            discardable=discardable,
+            whats=WHATS,
+            longest=LONGEST_TEXT,
+        )
+
+    @router.get("/live")
+    async def live(request: Request, route: RouteName, key: Key, person: Viewer, page: int = 1) -> StreamingResponse:
+        """What changes on it."""
+        await pages.saw(person, await pages.subject(route, key))
+        context = pages.renderer(route, key, page)
+
+        async def render() -> str:
+            return pages.site.render(request, "study/_standing.html", **await context())
+
+        shown = pages.site.key(request, "study", route, key, page)
+        return pages.site.live.response(shown, render, may_still_see(request))
+
+    @router.get("/receipt")
+    async def printable(request: Request, route: RouteName, key: Key, person: Viewer) -> HTMLResponse:
+        """Its receipt, to be printed."""
+        subject = await pages.subject(route, key)
+        await pages.saw(person, subject)
+        reading = await to_thread.run_sync(read, pages.board.fs, subject)
+        words: dict[str, Any] = {"object_states": OBJECT_STATES, "explanation": explanation, "path": subject.path}
+        return pages.site.page(request, "study/receipt.html", receipt=reading.receipt, **words)
+
+    @router.get("/receipt.json")
+    async def for_programs(route: RouteName, key: Key, person: Viewer) -> Response:
+        """The same as `dicomrs receipt --json` writes."""
+        subject = await pages.subject(route, key)
+        await pages.saw(person, subject)
+        made = await to_thread.run_sync(receipt, pages.board.fs, subject.root, subject.view.folder, subject.route)
+        text, headers = json.dumps(made.document(), indent=1), download(f"receipt-{key}.json")
+        return Response(text, media_type="application/json", headers=headers)
+
+    return router
+
+
+def download(name: str) -> dict[str, str]:
+    """The headers of a file that a browser is to keep; nobody in between may."""
+    return {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}

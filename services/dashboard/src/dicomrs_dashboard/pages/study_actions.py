@@ -1,0 +1,173 @@
+"""What a person can do to a study: the requests of the commands, each with a reason, which goes on record."""
+
+from collections.abc import Callable
+from typing import Annotated, Final
+
+from anyio import to_thread
+from fastapi import APIRouter, Depends, Form, Request
+from fastapi.responses import Response, StreamingResponse
+
+from dicomrs.audit import AuditLog
+from dicomrs.export import Copied
+from dicomrs.spool.control import Discard, Hold, Release, Resend, What
+from dicomrs.spool.control import Request as Asked
+from dicomrs.spool.mailbox import LONGEST_TEXT
+from dicomrs_dashboard.asking import Asking, Told, identity_of
+from dicomrs_dashboard.bundle import archive
+from dicomrs_dashboard.doors.people import Person, Role
+from dicomrs_dashboard.doors.roles import need
+from dicomrs_dashboard.language import N_
+from dicomrs_dashboard.pages.study import Key, RouteName, StudyPages, Subject, download, read
+from dicomrs_dashboard.words.studies import OBJECT_STATES, WHATS, explanation
+
+_SAY_WHY: Final = N_("Say why: it goes on record.")
+_NO_NAME: Final = N_("That is not the study's name; nothing was done.")
+_NOTHING_CHOSEN: Final = N_("Choose what is to be discarded; nothing was done.")
+
+Why = Annotated[str, Form(max_length=LONGEST_TEXT)]
+Name = Annotated[str, Form(max_length=100)]
+Operator = Annotated[Person, Depends(need(Role.OPERATOR))]
+Admin = Annotated[Person, Depends(need(Role.ADMIN))]
+
+
+def study_actions_router(pages: StudyPages) -> APIRouter:
+    """The actions."""
+    router = APIRouter(prefix="/studies/{route}/{key}")
+    asking = Asking(pages.board.fs, pages.record)
+    _asking(router, pages, asking)
+    _exporting(router, pages)
+    _discarding(router, pages, asking)
+    return router
+
+
+def _asking(router: APIRouter, pages: StudyPages, asking: Asking) -> None:
+    async def act(
+        request: Request, subject: Subject, person: Person, why: str, make: Callable[[dict[str, str]], Asked], back: str
+    ) -> Response:
+        language = pages.site.language(request)
+        told = Told(language.say(_SAY_WHY), failed=True)
+        if why.strip():
+            common = {**identity_of(person), "why": why, "folder": subject.view.folder}
+            told = await asking.do(subject.route, subject.view.key, person, lambda: make(common), language)
+        path = "/set-aside" if back == "set-aside" else subject.path
+        return pages.site.go(request, path, told.text, failed=told.failed)
+
+    @router.post("/resend")
+    async def resend(
+        request: Request,
+        route: RouteName,
+        key: Key,
+        person: Operator,
+        destination: Name,
+        why: Why = "",
+        back: Name = "",
+    ) -> Response:
+        """Send again what is still here."""
+        subject = await pages.subject(route, key)
+        return await act(request, subject, person, why, lambda told: Resend(**told, destination=destination), back)
+
+    @router.post("/release")
+    async def release(
+        request: Request,
+        route: RouteName,
+        key: Key,
+        person: Operator,
+        destination: Name = "",
+        why: Why = "",
+        back: Name = "",
+    ) -> Response:
+        """Try again what is parked or held, check again what is quarantined."""
+        subject = await pages.subject(route, key)
+        return await act(request, subject, person, why, lambda told: Release(**told, destination=destination), back)
+
+    @router.post("/hold")
+    async def hold(
+        request: Request,
+        route: RouteName,
+        key: Key,
+        person: Operator,
+        destination: Name = "",
+        why: Why = "",
+        back: Name = "",
+    ) -> Response:
+        """Send nothing more of it."""
+        subject = await pages.subject(route, key)
+        return await act(request, subject, person, why, lambda told: Hold(**told, destination=destination), back)
+
+
+def _exporting(router: APIRouter, pages: StudyPages) -> None:
+    @router.post("/export")
+    async def export(request: Request, route: RouteName, key: Key, person: Admin, why: Why = "") -> Response:
+        """A copy of all that is here of it, on record in the root's audit log as `dicomrs export` has it."""
+        subject = await pages.subject(route, key)
+        if not why.strip():
+            return pages.site.go(request, subject.path, pages.say(request, _SAY_WHY), failed=True)
+        await pages.record.note(person, "ask", request="export", route=route, study=key, why=why)
+        log = AuditLog(pages.board.fs, subject.root)
+        told = {"action": "export", **identity_of(person), "why": why, "study": key, "folder": subject.view.folder}
+        begun = await to_thread.run_sync(log.append, {**told, "instance": "", "to": f"download by {person.address}"})
+
+        def ended(found: list[Copied], failed: str) -> None:
+            log.append(_outcome(begun.number, found, failed))
+
+        pieces = archive(pages.board.fs, subject.root, subject.view.folder, ended)
+        return StreamingResponse(pieces, media_type="application/zip", headers=download(f"study-{key}.zip"))
+
+
+def _outcome(begun: int, found: list[Copied], failed: str) -> dict[str, object]:
+    notes = [f"{one.source}: {one.failed}" for one in found if one.failed][:20]
+    return {"of": begun, "objects": sum(bool(one.path) for one in found), "notes": notes, "failed": failed}
+
+
+def _discarding(router: APIRouter, pages: StudyPages, asking: Asking) -> None:
+    @router.get("/discard")
+    async def confirm(request: Request, route: RouteName, key: Key, person: Admin) -> Response:
+        """What would go, to be confirmed."""
+        subject = await pages.subject(route, key)
+        await pages.saw(person, subject)
+        what = _chosen(request.query_params.getlist("what"))
+        if not what:
+            return pages.site.go(request, subject.path, pages.say(request, _NOTHING_CHOSEN), failed=True)
+        reading = await to_thread.run_sync(read, pages.board.fs, subject)
+        going = [one for one in reading.receipt.objects if one.state.value.replace(" ", "-") in what]
+        return pages.site.page(
+            request,
+            "study/discard.html",
+            study=subject.view,
+            route=subject.route,
+            path=subject.path,
+            what=what,
+            whats=WHATS,
+            going=going,
+            object_states=OBJECT_STATES,
+            explanation=explanation,
+            longest=LONGEST_TEXT,
+        )
+
+    @router.post("/discard")
+    async def discard(
+        request: Request,
+        route: RouteName,
+        key: Key,
+        person: Admin,
+        what: Annotated[list[What], Form()],
+        why: Why = "",
+        name: Name = "",
+    ) -> Response:
+        """Remove them for good."""
+        subject = await pages.subject(route, key)
+        language = pages.site.language(request)
+        if name.strip() != key or not why.strip():
+            told = Told(language.say(_SAY_WHY if not why.strip() else _NO_NAME), failed=True)
+        else:
+            fields = {**identity_of(person), "why": why, "folder": subject.view.folder}
+
+            def make() -> Asked:
+                return Discard(**fields, what=tuple(dict.fromkeys(what)))
+
+            told = await asking.do(subject.route, key, person, make, language)
+        return pages.site.go(request, subject.path, told.text, failed=told.failed)
+
+
+def _chosen(names: list[str]) -> list[What]:
+    return [what for what in What if what.value in names]
