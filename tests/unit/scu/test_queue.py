@@ -417,29 +417,38 @@ class TestAsking:
         assert queue.silent_for(60)
 
     def test_a_question_without_an_answer_is_a_trouble_and_an_answer_the_end_of_it(self, queue, clock):
-        queue.probed("it refuses connections", Cause.PORT_CLOSED)
+        queue.probed("it refuses connections", Cause.PORT_CLOSED, clock())
         assert (queue.figures().trouble, queue.figures().cause) == ("it refuses connections", Cause.PORT_CLOSED)
         assert not queue.silent_for(60)
-        queue.probed("", None)
+        queue.probed("", None, clock())
         assert (queue.figures().trouble, queue.figures().cause) == ("", None)
 
-    def test_it_keeps_no_object_from_being_tried_at_once(self, queue):
-        queue.probed("it refuses connections", Cause.PORT_CLOSED)
+    def test_it_keeps_no_object_from_being_tried_at_once(self, queue, clock):
+        queue.probed("it refuses connections", Cause.PORT_CLOSED, clock())
         queue.add(waiting("a"))
         assert queue.pairs(9) == [CT]
 
-    def test_a_target_that_answers_again_is_not_left_alone_for_an_earlier_failure(self, queue):
+    def test_a_target_that_answers_again_is_not_left_alone_for_an_earlier_failure(self, queue, clock):
         one = waiting("a")
         queue.add(one)
         queue.target_failed("it aborts", Cause.ABORTED)
         queue.discard(one)
         assert queue.resting
-        queue.probed("", None)
+        queue.probed("", None, clock())
         assert not queue.resting
         assert queue.figures().trouble == ""
 
-    def test_what_has_come_meanwhile_tells_more(self, queue):
+    def test_what_has_come_meanwhile_tells_more(self, queue, clock):
         queue.add(waiting("a"))
         queue.target_failed("it aborts", Cause.ABORTED)
-        queue.probed("", None)
+        queue.probed("", None, clock())
         assert queue.figures().trouble == "it aborts"
+
+    def test_an_answer_to_a_question_from_before_the_last_confirmation_says_nothing(self, queue, clock):
+        asked = clock()
+        one = waiting("a")
+        queue.add(one)
+        clock.now += 1
+        queue.confirmed(one)
+        queue.probed("it allows one association at a time", Cause.BUSY, asked)
+        assert queue.figures().trouble == ""

@@ -4,6 +4,7 @@ While anything waits, sending it tells more, and nothing is asked.
 """
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Final
 
@@ -56,18 +57,21 @@ class Prober(threading.Thread):
     def run(self) -> None:
         """Until stopped."""
         while not self._stopping.wait(_LOOK_SECONDS):
+            asked = time.monotonic()
             try:
                 if self._queue.silent_for(WATCHED_SECONDS if self._watched() else SECONDS):
-                    self._ask()
-            except Exception:
+                    self._ask(asked)
+            except Exception as error:
                 logger.exception("asking a destination failed, it is tried again", destination=self._probe.what)
+                why = f"a fault of the router: {type(error).__name__}, see its log"
+                self._queue.probed(why, Cause.UNKNOWN, asked)
 
-    def _ask(self) -> None:
+    def _ask(self, asked: float) -> None:
         finding = ask(self._probe)
         # Whoever offers no verification (PS3.4 annex A) has accepted the association all the same.
         well = finding.good or finding.cause is Cause.NOT_OFFERED
         trouble = "" if well else finding.answer
-        self._queue.probed(trouble, None if well else finding.cause)
+        self._queue.probed(trouble, None if well else finding.cause, asked)
         if trouble != self._said:
             logger.info("destination asked", destination=self._probe.what, answers=well, reason=trouble)
         self._said = trouble

@@ -261,11 +261,15 @@ class DestinationQueue:
         with self._changed:
             return not self._waiting() and self._clock() - self._heard >= seconds
 
-    def probed(self, trouble: str, cause: Cause | None) -> None:
-        """It was asked whether it answers; trouble: why it did not, "" if it did. Sending what waits tells more."""
+    def probed(self, trouble: str, cause: Cause | None, asked: float) -> None:
+        """It was asked whether it answers; trouble: why it did not, "" if it did; asked: when it began.
+
+        Sending what waits, or what has come since, tells more: one that takes a single association turned that away.
+        """
         with self._changed:
+            told = self._heard > asked
             self._heard = self._clock()
-            if not self._waiting():
+            if not (told or self._waiting()):
                 self._trouble = trouble, cause
                 self._failures, self._retry_at = 0, 0.0
 
