@@ -89,6 +89,15 @@ def test_a_receiver_goes_on_where_the_one_before_has_stopped_and_drops_what_is_o
     assert (found.since, list(found.bytes.values())) == (NOW + timedelta(hours=11), [1])
 
 
+def test_a_clock_that_ran_ahead_and_was_set_right_spoils_no_count():
+    ahead = NOW + timedelta(days=400)
+    count = ReceivedBytes({}, ahead)
+    count.count(100, ahead)
+    for one in (count, ReceivedBytes({FIELD: count.figures()}, NOW)):
+        one.count(107 if one is count else 7, NOW)
+        assert received({FIELD: one.figures()}) == Received(NOW, {quarter(NOW): 7})
+
+
 @pytest.mark.parametrize(
     "figures",
     [

@@ -38,7 +38,7 @@ def read_heartbeat(root: str, service: str) -> dict[str, Any]:
     try:
         with open(f"{root}/{STATUS}/{service}.json", encoding="utf-8") as file:
             beat = json.load(file)
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return beat if isinstance(beat, dict) else {}
 

@@ -45,6 +45,8 @@ class ReceivedBytes:
     def __init__(self, heartbeat: Mapping[str, Any], now: datetime) -> None:
         """heartbeat: the last one of the receiver before, whose count goes on: meanwhile nothing came."""
         before = received(heartbeat)
+        if before is not None and before.since > now:
+            before = None  # by a clock that has been set back since
         self._since = before.since if before else now
         self._bytes = dict(before.bytes) if before else {}
         self._total = 0
@@ -56,8 +58,8 @@ class ReceivedBytes:
             self._bytes[current] = self._bytes.get(current, 0) + total - self._total
             self._total = total
         oldest = quarter(now - _KEPT)
-        self._bytes = {one: number for one, number in self._bytes.items() if one >= oldest}
-        self._since = max(self._since, now - _KEPT)
+        self._bytes = {one: number for one, number in self._bytes.items() if oldest <= one <= current}
+        self._since = min(max(self._since, now - _KEPT), now)
 
     def figures(self) -> dict[str, Any]:
         """For the heartbeat."""

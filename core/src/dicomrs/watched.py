@@ -26,6 +26,6 @@ def note_watched(root: str) -> None:
 def is_watched(fs: FileSystem, root: str) -> bool:
     """Whether somebody does."""
     try:
-        return fs.age(f"{root}/{STATUS}/{_FILE}") < SECONDS
+        return abs(fs.age(f"{root}/{STATUS}/{_FILE}")) < SECONDS  # not a year, should the clock be set back by one
     except OSError:
         return False
