@@ -47,6 +47,12 @@ EXPECTED: dict[str, str | Role] = {
     "GET /studies/{route}/{key}/discard": Role.ADMIN,
     "POST /studies/{route}/{key}/discard": Role.ADMIN,
     "GET /set-aside": Role.VIEWER,
+    "GET /connectivity": Role.VIEWER,
+    "GET /live/connectivity": Role.VIEWER,
+    "GET /connectivity/{route}/{run_id}": Role.VIEWER,
+    "GET /live/connectivity/{route}/{run_id}": Role.VIEWER,
+    "GET /connectivity/wish": Role.OPERATOR,
+    "POST /connectivity/check": Role.OPERATOR,
 }
 """Who may call what: the least role. A new page is entered here with the role that the issue asks for."""
 

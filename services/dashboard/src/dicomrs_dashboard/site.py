@@ -13,6 +13,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from dicomrs import VERSION
+from dicomrs.causes import owner_of
 from dicomrs_dashboard.doors.people import Person, Role
 from dicomrs_dashboard.language import LANGUAGES, N_, Language, best_language, filters
 from dicomrs_dashboard.live import Live
@@ -151,5 +152,6 @@ def _words(language: Language) -> Mapping[str, Any]:
     return {
         "meaning": lambda cause: language.say(MEANINGS[cause]),
         "remedy": lambda cause: language.say(REMEDIES[cause]),
+        "owner_of": owner_of,
         "owner_name": lambda owner: language.say(OWNERS[owner]),
     }
