@@ -53,6 +53,10 @@ EXPECTED: dict[str, str | Role] = {
     "GET /live/connectivity/{route}/{run_id}": Role.VIEWER,
     "GET /connectivity/wish": Role.OPERATOR,
     "POST /connectivity/check": Role.OPERATOR,
+    "GET /diagnostics": Role.VIEWER,
+    "GET /diagnostics/file": Role.VIEWER,
+    "POST /diagnostics/file": Role.ADMIN,
+    "POST /diagnostics/compare": Role.VIEWER,
 }
 """Who may call what: the least role. A new page is entered here with the role that the issue asks for."""
 

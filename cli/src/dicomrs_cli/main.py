@@ -8,6 +8,7 @@ from dicomrs import VERSION
 from dicomrs_cli.commands import audit, user
 from dicomrs_cli.commands.adopt import adopt
 from dicomrs_cli.commands.demo import demo
+from dicomrs_cli.commands.diagnose import diagnose
 from dicomrs_cli.commands.discard import discard
 from dicomrs_cli.commands.echo import echo
 from dicomrs_cli.commands.export import export
@@ -58,6 +59,7 @@ def dicomrs(
     dicomrs status a.yaml             # what has come, what waits, and why
     dicomrs receipt a.yaml ...        # what came of a study, and who has confirmed it
     dicomrs release a.yaml ...        # have what was refused tried again
+    dicomrs diagnose a.yaml           # all of how it stands, in one file
     ```
 
     What persons do (release, hold, resend, export, discard) is in the audit log: `dicomrs audit show`. Who may use the
@@ -77,7 +79,7 @@ def dicomrs(
 
 
 _ACTIONS = (release, hold, resend, export, discard)
-for _command in (up, validate, import_env, status, receipt, *_ACTIONS, echo, send, adopt, demo):
+for _command in (up, validate, import_env, status, receipt, *_ACTIONS, echo, diagnose, send, adopt, demo):
     app.command()(_command)
 app.add_typer(audit.app, name="audit")
 app.add_typer(user.app, name="user")

@@ -24,8 +24,13 @@ def _hide_patients(_logger: Any, _name: str, fields: EventDict) -> EventDict:
     """The name of a study folder carries the patient's; paths get into lines by way of tracebacks."""
     for key, value in fields.items():
         if isinstance(value, str) and "_" in value:
-            fields[key] = _STUDY_FOLDER.sub("<study folder>", value)
+            fields[key] = hide_patients(value)
     return fields
+
+
+def hide_patients(text: str) -> str:
+    """A text without the names of study folders in it."""
+    return _STUDY_FOLDER.sub("<study folder>", text)
 
 
 def _escape_controls(_logger: Any, _name: str, fields: EventDict) -> EventDict:

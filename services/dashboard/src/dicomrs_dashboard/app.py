@@ -15,6 +15,7 @@ from dicomrs_dashboard.doors.login import login_router, turn_away
 from dicomrs_dashboard.doors.roles import close
 from dicomrs_dashboard.monitoring import monitoring_router
 from dicomrs_dashboard.pages.connectivity import connectivity_router
+from dicomrs_dashboard.pages.diagnostics import Maker, diagnostics_router
 from dicomrs_dashboard.pages.errors import errors_for_people
 from dicomrs_dashboard.pages.logs import logs_router
 from dicomrs_dashboard.pages.overview import overview_router
@@ -69,6 +70,8 @@ def create_app(board: Board, token: BearerToken, doors: Doors, program: Program)
     app.include_router(study_actions_router(study))
     app.include_router(set_aside_router(site, board, doors.record))
     app.include_router(connectivity_router(site, board))
+    maker = Maker(board, program.fs, patience, program.log_folder)
+    app.include_router(diagnostics_router(site, maker, doors.record.note))
     errors_for_people(app, site)
     turn_away(app, site, doors)
     hang(app, doors)

@@ -1,7 +1,8 @@
 """Texts of scanners and patients as they may be shown: nothing in them steers the page or the reader's eye."""
 
+import json
 import unicodedata
-from typing import Final
+from typing import Any, Final
 
 _SIGNS: Final = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 _LONGEST: Final = 200
@@ -19,3 +20,9 @@ def patient(text: str, *, masked: bool = False, longest: int = _LONGEST) -> str:
     if not masked:
         return shown
     return shown[:1] + _MASK if shown else ""
+
+
+def json_text(value: Any) -> str:
+    """What a file of ours says, as indented lines of JSON."""
+    lines = json.dumps(value, indent=1, ensure_ascii=False, default=str).split("\n")
+    return "\n".join(patient(line, longest=2000) for line in lines)

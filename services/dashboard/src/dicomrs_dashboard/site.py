@@ -17,7 +17,7 @@ from dicomrs.causes import owner_of
 from dicomrs_dashboard.doors.people import Person, Role
 from dicomrs_dashboard.language import LANGUAGES, N_, Language, best_language, filters
 from dicomrs_dashboard.live import Live
-from dicomrs_dashboard.shown import patient
+from dicomrs_dashboard.shown import json_text, patient
 from dicomrs_dashboard.words.causes import MEANINGS, OWNERS, REMEDIES
 
 STATIC: Final = Path(__file__).with_name("static")
@@ -55,7 +55,7 @@ class Site:
 
     def __init__(self, live: Live | None = None) -> None:
         self.live = live or Live()
-        self._environments = {tag: _environment(language) for tag, language in LANGUAGES.items()}
+        self._environments = {tag: environment(language) for tag, language in LANGUAGES.items()}
 
     def language(self, request: Request) -> Language:
         """The reader's."""
@@ -131,8 +131,9 @@ def _theme(request: Request) -> str:
     return theme if theme in THEMES else "auto"
 
 
-def _environment(language: Language) -> Environment:
-    environment = Environment(
+def environment(language: Language) -> Environment:
+    """Templates in a language."""
+    made = Environment(
         loader=PackageLoader("dicomrs_dashboard"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -140,12 +141,12 @@ def _environment(language: Language) -> Environment:
         lstrip_blocks=True,
         extensions=["jinja2.ext.i18n"],
     )
-    environment.install_gettext_callables(  # type: ignore[attr-defined]  # the extension's
+    made.install_gettext_callables(  # type: ignore[attr-defined]  # the extension's
         language.catalogue.gettext, language.catalogue.ngettext, newstyle=True
     )
-    environment.filters |= filters(language) | {"patient": patient}
-    environment.globals |= _words(language)
-    return environment
+    made.filters |= filters(language) | {"patient": patient, "json_text": json_text}
+    made.globals |= _words(language)
+    return made
 
 
 def _words(language: Language) -> Mapping[str, Any]:

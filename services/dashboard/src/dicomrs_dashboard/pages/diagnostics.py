@@ -1,0 +1,103 @@
+"""Diagnostics: all of how a release stands, to read here, as a file, and compared with an earlier file."""
+
+from datetime import datetime
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Depends, File, Form, Request, UploadFile
+from fastapi.responses import HTMLResponse, Response
+
+from dicomrs.spool.fs import FileSystem
+from dicomrs.spool.mailbox import LONGEST_TEXT
+from dicomrs_dashboard.board import Board
+from dicomrs_dashboard.diagnosis.comparing import MOST, Area, differences
+from dicomrs_dashboard.diagnosis.files import NoDiagnosisError, file_name, parse
+from dicomrs_dashboard.diagnosis.making import Order, diagnose
+from dicomrs_dashboard.diagnosis.model import LARGEST, Diagnosis
+from dicomrs_dashboard.diagnosis.page import page
+from dicomrs_dashboard.doors.people import Person, Role
+from dicomrs_dashboard.doors.roles import need
+from dicomrs_dashboard.language import N_
+from dicomrs_dashboard.pages.services import Note
+from dicomrs_dashboard.patience import Patience
+from dicomrs_dashboard.site import Site
+
+AREAS: Final = {
+    Area.VERSION: N_("Version"),
+    Area.MACHINE: N_("This server"),
+    Area.MANIFEST: N_("Manifest"),
+    Area.STATUS: N_("State"),
+    Area.SERVICE: N_("Service"),
+    Area.CHECK: N_("Check"),
+}
+_SECONDS: Final = 60.0  # for a root with very many studies
+_ENVELOPE: Final = 64 * 1024  # bytes of a form around a file
+
+
+class Maker:
+    """Makes diagnoses for persons."""
+
+    def __init__(self, board: Board, fs: FileSystem, patience: Patience, log_folder: str | None) -> None:
+        self._board = board
+        self._fs = fs
+        self._patience = patience
+        self._log_folder = log_folder
+
+    async def make(self, person: Person, *, patients: bool = False) -> Diagnosis:
+        """One, as of now.
+
+        Raises:
+            OSError: a volume hangs.
+        """
+        views = {view.status.name: view for view in await self._board.views()}
+        routes = [(one, view) for one in self._board.routes if (view := views.get(one.metadata.name)) is not None]
+        order = Order(person.name, patients, self._log_folder, self._board.refused)
+        now = datetime.now().astimezone()
+        return await self._patience.call(diagnose, self._fs, routes, order, now, seconds=_SECONDS)
+
+
+def diagnostics_router(site: Site, maker: Maker, note: Note) -> APIRouter:
+    """The page, the file and the comparison. note: puts on record what a person does here (doors.record)."""
+    router = APIRouter()
+    viewer, admin = need(Role.VIEWER), need(Role.ADMIN)
+    Viewer = Annotated[Person, Depends(viewer)]  # noqa: N806  # a type
+
+    @router.get("/diagnostics")
+    async def diagnostics(request: Request, person: Viewer) -> HTMLResponse:
+        """The page."""
+        return site.page(request, "diagnostics.html", found=await maker.make(person), longest=LONGEST_TEXT)
+
+    @router.get("/diagnostics/file")
+    async def file(request: Request, person: Viewer) -> Response:
+        """The file, without patients' data."""
+        return attached(request, await maker.make(person))
+
+    @router.post("/diagnostics/file")
+    async def whole_file(
+        request: Request,
+        person: Annotated[Person, Depends(admin)],
+        why: Annotated[str, Form(max_length=LONGEST_TEXT)] = "",
+    ) -> Response:
+        """The file with patients' data, which goes on record first."""
+        if not why.strip():
+            told = site.language(request).say(N_("Say why: it goes on record."))
+            return site.go(request, "/diagnostics", told, failed=True)
+        await note(person, "diagnose", patients=True, why=why)
+        return attached(request, await maker.make(person, patients=True))
+
+    @router.post("/diagnostics/compare", max_body_size=LARGEST + _ENVELOPE)
+    async def compare(request: Request, person: Viewer, earlier: Annotated[UploadFile, File()]) -> HTMLResponse:
+        """What has changed since an earlier file, whoever has written that."""
+        words: dict[str, Any] = {"areas": AREAS, "most": MOST, "trouble": "", "found": [], "earlier": None}
+        try:
+            before = parse(await earlier.read(LARGEST + 1))
+        except NoDiagnosisError as error:
+            return site.page(request, "diagnostics/compared.html", 422, **(words | {"trouble": str(error)}))
+        words |= {"earlier": before, "found": differences(before, await maker.make(person))}
+        return site.page(request, "diagnostics/compared.html", **words)
+
+    def attached(request: Request, found: Diagnosis) -> Response:
+        html = page(found, site.language(request))
+        headers = {"Content-Disposition": f'attachment; filename="{file_name(found)}"', "Cache-Control": "no-store"}
+        return HTMLResponse(html, headers=headers)
+
+    return router
