@@ -10,6 +10,7 @@ from dicomrs.desk import Restart, ask_service
 from dicomrs.heartbeat import figures_of
 from dicomrs.spool.fs import FileSystem
 from dicomrs.spool.mailbox import LONGEST_TEXT, NoAnswerError
+from dicomrs_dashboard.asking import identity_of
 from dicomrs_dashboard.board import Board
 from dicomrs_dashboard.doors.people import Person, Role
 from dicomrs_dashboard.doors.roles import may_still_see, need
@@ -79,8 +80,8 @@ class Restarts:
         card = next(card for card in await cards(self._board) if card.name == service)
         if not card.root:
             return "it does not run"
-        identified = f"{person.identified}, from {person.address}"
-        request = Restart(who=person.name, identified=identified, why=why)
+        await self._note(person, "ask", request="restart", service=service, why=why)
+        request = Restart(**identity_of(person), why=why)
         words = (self._fs, card.root, service, request, _TAKE_SECONDS)
         return (await self._patience.call(ask_service, *words, seconds=60.0)).failed
 
