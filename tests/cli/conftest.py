@@ -1,7 +1,7 @@
 """The command as a person runs it: in this process, or as a process of its own."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,11 +40,14 @@ def write_manifest(tmp_path) -> Callable[..., Path]:
 
 @pytest.fixture
 def run_up(make_router) -> Callable[..., Router]:
-    """Run `dicomrs up` on routes; its log is that of the service "up", its process a child of that name."""
+    """Run `dicomrs up` on routes; its log is that of the service "up", its process a child of that name.
 
-    def run(*routes: dict[str, Any]) -> Router:
+    options: other than to run no dashboard, which would want a port of its own.
+    """
+
+    def run(*routes: dict[str, Any], options: Sequence[str] = ("--no-dashboard",)) -> Router:
         router: Router = make_router(*routes, start=False)
-        command = [sys.executable, "-m", "dicomrs_cli", "up", str(router.manifest)]
+        command = [sys.executable, "-m", "dicomrs_cli", "up", *options, str(router.manifest)]
         router.children["up"] = Child(command, router.log("up"))
         return router
 

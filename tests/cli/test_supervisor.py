@@ -8,7 +8,7 @@ import time
 import pytest
 
 from dicomrs.exits import Exit
-from dicomrs_cli.supervisor import Stop, Supervisor
+from dicomrs_cli.supervisor import Command, Stop, Supervisor
 from support.polling import eventually
 
 NOTING = "import sys, time, os; open({starts!r}, 'a').write(str(time.monotonic()) + '\\n'); "
@@ -22,7 +22,9 @@ class Supervised:
     def __init__(self, **scripts: str) -> None:
         self.stop = Stop()
         self.code: int | None = None
-        self._supervisor = Supervisor({name: [sys.executable, "-c", script] for name, script in scripts.items()})
+        self._supervisor = Supervisor(
+            {name: Command([sys.executable, "-c", script]) for name, script in scripts.items()}
+        )
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
 
@@ -92,7 +94,7 @@ def test_a_program_that_cannot_be_started_is_tried_again(tmp_path):
     stop = Stop()
     missing, link = tmp_path / "none", tmp_path / "program"
     codes: list[int] = []
-    thread = threading.Thread(target=lambda: codes.append(Supervisor({"late": [str(link)]}).run(stop)))
+    thread = threading.Thread(target=lambda: codes.append(Supervisor({"late": Command([str(link)])}).run(stop)))
     thread.start()
     missing.write_text(f"#!/bin/sh\ntouch {tmp_path / 'ran'}\n")
     missing.chmod(0o755)

@@ -58,7 +58,16 @@ def test_objects_go_all_the_way_over_tls_and_echo_agrees(tmp_path, make_router, 
     target = Storescp(tmp_path / "storescp", "+tls", there / "tls.key", there / "tls.crt", "+cf", there / "ca.crt")
     to = destination("target", target.port, tls={"secretName": "there"})
     router = make_router(route(tmp_path / "root", to, receiver={"tls": {"secretName": "here"}}), start=False)
-    command = [sys.executable, "-m", "dicomrs_cli", "up", "--secrets", str(secrets), str(router.manifest)]
+    command = [
+        sys.executable,
+        "-m",
+        "dicomrs_cli",
+        "up",
+        "--no-dashboard",
+        "--secrets",
+        str(secrets),
+        str(router.manifest),
+    ]
     router.children["up"] = Child(command, router.log("up"))
     sent = series(3)
     try:

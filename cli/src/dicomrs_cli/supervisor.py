@@ -5,6 +5,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -20,6 +21,7 @@ STOP_SECONDS: Final = 35.0
 """The services give the objects in hand 30 seconds; what is still there a little later is killed."""
 _FIRST_DELAY, _LONGEST_DELAY = 0.5, 30.0
 _LOOK_SECONDS: Final = 0.1
+_NICE: Final = 10
 _CONFIGURATION: Final = frozenset({Exit.MANIFEST, Exit.PORT_IN_USE, Exit.ROOT, Exit.NOT_ALLOWED})
 
 logger = get_logger()
@@ -35,12 +37,20 @@ class Stop:
         self.requests += 1
 
 
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What to run. aside: the others do without it: it stands back for them, and its configuration ends nothing."""
+
+    words: Sequence[str]
+    aside: bool = False
+
+
 @dataclass(slots=True)
 class _Child:
     """One program; due: when it is to be started, of time.monotonic()."""
 
     name: str
-    command: Sequence[str]
+    command: Command
     process: subprocess.Popen[bytes] | None = None
     starts: int = 0
     failures: int = 0
@@ -57,7 +67,7 @@ class Supervisor:
     Ctrl-C on a terminal comes here and not to them.
     """
 
-    def __init__(self, commands: Mapping[str, Sequence[str]]) -> None:
+    def __init__(self, commands: Mapping[str, Command]) -> None:
         """commands: by name, what to run."""
         self._children = [_Child(name, command) for name, command in commands.items()]
 
@@ -89,7 +99,8 @@ class Supervisor:
             return None
         lived = now - child.since
         _discard(child)
-        if child.starts == 1 and lived < FIRST_SECONDS and code in _CONFIGURATION:
+        hopeless = child.starts == 1 and lived < FIRST_SECONDS and code in _CONFIGURATION
+        if hopeless and not child.command.aside:
             return code
         if code == Exit.RESTART:
             child.due = now
@@ -103,11 +114,14 @@ class Supervisor:
         child.starts, child.since = child.starts + 1, now
         try:
             child.process = subprocess.Popen(  # noqa: S603 (our own words)
-                child.command, stdin=subprocess.PIPE, process_group=0, env=told
+                child.command.words, stdin=subprocess.PIPE, process_group=0, env=told
             )
         except OSError as error:
             self._retry(child, now, 0.0, f"it cannot be started: {error.strerror}")
         else:
+            if child.command.aside:
+                with suppress(ProcessLookupError):
+                    os.setpriority(os.PRIO_PROCESS, child.process.pid, _NICE)  # its threads inherit it
             logger.info("child started", child=child.name, pid=child.process.pid)
 
     def _retry(self, child: _Child, now: float, lived: float, reason: str) -> None:

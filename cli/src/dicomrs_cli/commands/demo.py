@@ -15,6 +15,9 @@ def demo(
         TargetKind,
         typer.Option(metavar="KIND", help="`embedded`, `orthanc`, or `auto`: Orthanc where it is installed."),
     ] = TargetKind.AUTO,
+    stay: Annotated[
+        bool, typer.Option("--stay", help="Go on until Ctrl-C, with all that was sent, for a look at the dashboard.")
+    ] = False,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the folder with spool, objects and logs.")] = False,
 ) -> None:
     """Play the main job on this machine, and check that nothing is lost or altered.
@@ -36,5 +39,5 @@ def demo(
     """
     from dicomrs_cli.demonstration.stage import run_demo  # noqa: PLC0415 (a second that no other command needs)
 
-    good = run_demo(console(), target, keep=keep)
+    good = run_demo(console(), target, keep=keep, stay=stay)
     raise typer.Exit(Exit.OK if good else Exit.FAILED)

@@ -2,35 +2,57 @@
 
 import signal
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from dicomrs import log
 from dicomrs.exits import Exit
+from dicomrs.program import host_and_port
 from dicomrs.route import ManifestError, load_manifests
 from dicomrs.state import log_folder, state_root
 from dicomrs.stopping import when_input_ends
 from dicomrs_cli.output import ManifestPaths, SecretsFolder
-from dicomrs_cli.supervisor import Stop, Supervisor
+from dicomrs_cli.supervisor import Command, Stop, Supervisor
 
 logger = log.get_logger()
+
+
+def _place(value: str) -> str:
+    if host_and_port(value) is None:
+        raise typer.BadParameter(f"{value!r} is no place to listen; write 127.0.0.1:8080 or [::1]:8080")
+    return value
 
 
 def up(
     manifests: ManifestPaths,
     *,
     secrets: SecretsFolder = None,
+    dashboard: Annotated[
+        str, typer.Option(metavar="HOST:PORT", help="Where the dashboard listens.", callback=_place)
+    ] = "127.0.0.1:8080",
+    no_dashboard: Annotated[bool, typer.Option("--no-dashboard", help="Run no dashboard.")] = False,
+    dashboard_options: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="A file with options of the dashboard, one to a line.", show_default=False, exists=True
+        ),
+    ] = None,
     watch_stdin: Annotated[
         bool, typer.Option("--watch-stdin", help="Stop at the end of standard input too: when the parent has died.")
     ] = False,
 ) -> None:
     """Run the router: receive, keep and deliver, until told to stop.
 
-    The receiving and the sending service run as two child processes, so that trouble in one does not touch the other.
-    One that dies is started again, sooner or later (0.5 to 30 s) as it dies less or more often. Nothing is printed but
-    log lines, on standard error: readable on a terminal, JSON otherwise. They are kept as files as well, in
-    `.status/logs` of the first route's storage root, at most 8 MB of each service.
+    The receiving service, the sending service and the dashboard run as child processes, so that trouble in one does not
+    touch the others. One that dies is started again, sooner or later (0.5 to 30 s) as it dies less or more often. The
+    dashboard stands back for the other two; that its port is taken stops neither.
+
+    What happens is told in log lines on standard error: readable on a terminal, JSON otherwise. They are kept as files
+    as well, in `.status/logs` of the first route's storage root, at most 8 MB of each service. On standard output
+    stands the dashboard's address, and a one-time code as long as nobody can sign in there. docs/dashboard.md says how
+    it is reached from other machines, and what may stand in the file of its options.
 
     ```
     dicomrs up /etc/dicomrs/hospital-a.yaml
@@ -75,18 +97,28 @@ def up(
     """
     paths = [str(path) for path in manifests]
     try:
-        folder = log_folder(state_root(load_manifests(paths)))
+        state = state_root(load_manifests(paths))
     except ManifestError as error:
         log.configure("up")
         for problem in error.problems:
             logger.error("manifest refused", problem=str(problem))
         raise typer.Exit(Exit.MANIFEST) from error
+    folder = log_folder(state)
     log.configure("up", folder)
     stop = Stop()
     for signum in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signum, stop.request)
     if watch_stdin:
         when_input_ends(stop.request)
-    options = ["--watch-stdin", f"--log-folder={folder}", *([f"--secrets={secrets}"] if secrets is not None else [])]
-    commands = {name: [sys.executable, "-m", f"dicomrs_{name}", *options, "--", *paths] for name in ("scp", "scu")}
+    common = ["--watch-stdin", f"--log-folder={folder}"]
+    options = [*common, *([f"--secrets={secrets}"] if secrets is not None else [])]
+    commands = {name: Command(_program(name, options, paths)) for name in ("scp", "scu")}
+    if not no_dashboard:
+        more = [f"@{dashboard_options}"] if dashboard_options is not None else []
+        own = [*common, *more, f"--state={state}", f"--listen={dashboard}", "--welcome"]
+        commands["dashboard"] = Command(_program("dashboard", own, paths), aside=True)
     raise typer.Exit(Supervisor(commands).run(stop))
+
+
+def _program(name: str, options: list[str], paths: list[str]) -> list[str]:
+    return [sys.executable, "-m", f"dicomrs_{name}", *options, "--", *paths]

@@ -9,11 +9,11 @@ from dicomrs.audit import AuditLog
 from dicomrs.exits import Exit
 from dicomrs.moments import moment
 from dicomrs.spool.fs import OsFileSystem
+from dicomrs.state import state_root
 from dicomrs_cli.asking import IDENTIFIED, person, unusable
 from dicomrs_cli.output import console, load_routes, must_own, table
 from dicomrs_dashboard.doors.passwords import LONGEST, SHORTEST, WeakPasswordError, hash_password
 from dicomrs_dashboard.doors.people import Role
-from dicomrs_dashboard.doors.state import state_root
 from dicomrs_dashboard.doors.users import CODE_MINUTES, User, Users, UsersError
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")

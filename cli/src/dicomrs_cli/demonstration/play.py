@@ -20,6 +20,9 @@ from dicomrs_cli.part10 import DicomFile, read_dicom_file
 from dicomrs_cli.sending import Answer, send_files
 from dicomrs_cli.standin import LOOPBACK
 from dicomrs_cli.status_tables import show_survey
+from dicomrs_dashboard.doors.people import Role
+from dicomrs_dashboard.doors.users import Users
+from dicomrs_dashboard.doors.welcome import FIRST
 
 SLICES: Final = 200
 LATE_SLICES: Final = 20
@@ -36,11 +39,12 @@ class Play:
         self._folder = folder
         self._target = target
         self._to = to
-        (self._port,) = free_ports(1)
+        self._port, self._page = free_ports(2)
         manifest = folder / "clinicroute.yaml"
         manifest.write_text(json.dumps(self._manifest()), encoding="utf-8")  # JSON is YAML
         (self._route,) = load_manifests([manifest])
-        command = [sys.executable, "-m", "dicomrs_cli", "up", "--watch-stdin", str(manifest)]
+        dashboard = f"--dashboard={LOOPBACK}:{self._page}"
+        command = [sys.executable, "-m", "dicomrs_cli", "up", "--watch-stdin", dashboard, str(manifest)]
         self._router = Program(command, folder / "router.log")
         self._answers: list[Answer] = []
 
@@ -63,9 +67,11 @@ class Play:
         samples = sample_files()
 
         to.print(f"starting the router and a target: {self._target.name}")
+        way_in = self._way_in()
         self._target.start()
         self._router.start()
         until(lambda: answers(self._port), "the router listens", _START_SECONDS, self._router)
+        to.print(f"its dashboard, as long as this runs: {way_in} (signs you in once, as admin)")
 
         self._send("CT series", series)
         self._send(f"{len(samples)} sample files of pydicom", samples)
@@ -82,6 +88,12 @@ class Play:
         self._target.start()
         self._wait_delivered()
         return self._figures(series + late, waiting)
+
+    def _way_in(self) -> str:
+        """The address of the dashboard, with a code that signs in without a password."""
+        users = Users(self._route.spec.storage.root)
+        users.add(FIRST, Role.ADMIN)
+        return f"http://{LOOPBACK}:{self._page}/once?code={users.give_code(FIRST, sets_password=False)}"
 
     def _manifest(self) -> dict[str, object]:
         destination = {

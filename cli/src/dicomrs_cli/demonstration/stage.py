@@ -23,13 +23,14 @@ from dicomrs_cli.output import table
 _LOG_LINES: Final = 30
 
 
-def run_demo(to: Console, kind: TargetKind, *, keep: bool) -> bool:
+def run_demo(to: Console, kind: TargetKind, *, keep: bool, stay: bool = False) -> bool:
     """Play it and show the figures; whether all of them are right.
 
     Args:
         to: where to tell the story.
         kind: of the target.
         keep: leave the folder.
+        stay: leave the programs running after the last act, until Ctrl-C.
     """
     signal.signal(signal.SIGTERM, _interrupt)
     started = time.monotonic()
@@ -38,6 +39,12 @@ def run_demo(to: Console, kind: TargetKind, *, keep: bool) -> bool:
         figures: list[Figure] = []
         try:
             figures = play.run()
+            if stay:
+                to.print("all is delivered; Ctrl-C ends it")
+                signal.pause()
+        except KeyboardInterrupt:
+            if not figures:
+                raise
         except DemoError as error:
             typer.echo(f"failed: {error}", err=True)
         finally:

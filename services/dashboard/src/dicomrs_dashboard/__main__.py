@@ -16,6 +16,7 @@ from dicomrs_dashboard.bearer import BearerToken
 from dicomrs_dashboard.board import Board
 from dicomrs_dashboard.doors.house import make_doors
 from dicomrs_dashboard.doors.settings import add_options, settings_of
+from dicomrs_dashboard.doors.welcome import welcome
 from dicomrs_dashboard.serving import Certificate, listening_socket, serve
 
 _ANSWER_SECONDS: Final = 1.5
@@ -40,6 +41,9 @@ def main(arguments: Sequence[str]) -> Exit:
     )
     add_manifests(parser)
     parser.add_argument("--listen", metavar="HOST:PORT", type=_place, default=("127.0.0.1", 8080))
+    parser.add_argument(
+        "--welcome", action="store_true", help="print the address at the start, and a first admin's one-time code"
+    )
     parser.add_argument("--tls", metavar="FOLDER", help="serve HTTPS with tls.crt and tls.key of this folder")
     parser.add_argument(
         "--token-file", metavar="FILE", help="what programs must show for /api and /metrics (a mounted Secret)"
@@ -70,6 +74,10 @@ def main(arguments: Sequence[str]) -> Exit:
     if certificate:
         _follow(stop, certificate=certificate.follow)
     logger.info("listening", host=host, port=listener.getsockname()[1], tls=bool(certificate))
+    if options.welcome:
+        at = f"[{host}]" if ":" in host else host
+        scheme = "https" if certificate else "http"
+        welcome(doors.users, f"{scheme}://{at}:{port}{settings.outside.base_path}")
     again = Again(stop)
     program = Program(fs, options.log_folder, again.soon)
     serve(create_app(board, BearerToken(options.token_file), doors, program), listener, stop, certificate)

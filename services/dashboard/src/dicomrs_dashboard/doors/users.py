@@ -16,10 +16,10 @@ from dicomrs.moments import moment
 from dicomrs.route.watch import Stamp, stamp
 from dicomrs.spool.fs import OsFileSystem, locked, make_folder, put_file, read_all, sync_folder
 from dicomrs.spool.layout import LOCKS, STATE
+from dicomrs.state import USERS
 from dicomrs_dashboard.doors.passwords import digest_of, hash_password, is_outdated, is_right, new_code, same_digest
 from dicomrs_dashboard.doors.people import Role
 
-FILE: Final = "users.json"
 CODE_MINUTES: Final = 15
 LOOK_SECONDS: Final = 0.5
 """So soon a running dashboard knows what `dicomrs user` has changed."""
@@ -82,7 +82,7 @@ class Users:
     def __init__(self, root: str) -> None:
         self._fs = _PrivateFiles()
         self._root = root
-        self.path = f"{root}/{STATE}/{FILE}"
+        self.path = f"{root}/{STATE}/{USERS}"
         self._mutex = threading.Lock()
         self._read: tuple[Stamp, Mapping[str, User] | UsersError] | None = None
 
@@ -229,6 +229,7 @@ class Users:
             UsersError: the file is not what was written, or cannot be written.
         """
         try:
+            os.makedirs(self._root, 0o750, exist_ok=True)  # a route's root, before its services have taken it over
             for folder in (LOCKS, STATE):
                 make_folder(self._fs, self._root, folder)
             with locked(self._fs, f"{self._root}/{LOCKS}/users"):
