@@ -37,7 +37,7 @@ class Dashboard:
         self.token = folder / "token"
         place = f"{LOOPBACK}:{self.port}"
         options = ["--await-manifests", "--listen", place, "--token-file", str(self.token)]
-        options += ["--state", str(folder)]
+        options += ["--state", str(folder), "--log-folder", str(folder / "logs")]
         self.client = httpx2.Client(
             base_url=f"http://{place}", headers={"Authorization": f"Bearer {TOKEN}"}, timeout=60
         )

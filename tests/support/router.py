@@ -101,8 +101,9 @@ class Router:
         return next(self.spool(index) for index in range(len(self.routes)) if self.port(index) == port)
 
     def launch(self, service: str) -> Child:
-        """Start a service without waiting for anything."""
-        command = [*self.wrap, sys.executable, "-m", f"dicomrs_{service}", str(self.manifest), *self.options]
+        """Start a service, as `dicomrs up` does, without waiting for anything."""
+        program = [sys.executable, "-m", f"dicomrs_{service}", f"--log-folder={self.folder / 'logs'}"]
+        command = [*self.wrap, *program, str(self.manifest), *self.options]
         child = self.children[service] = Child(command, self.log(service))
         return child
 

@@ -67,13 +67,14 @@ def run_service(name: str, description: str, serve: Serve, arguments: Sequence[s
     add_log_folder(parser)
     options = parser.parse_args(arguments)
     health = _health_place(parser, options.health, options.health_name)
+    stop = stop_event(watch_stdin=options.watch_stdin)  # before any thread, such as the one that writes log files
     log.configure(name, options.log_folder)
     manifests = open_manifests(options)
     if manifests is None:
         return Exit.MANIFEST
     _take_all_descriptors()
     secrets = Secrets.beside(options.manifests, options.secrets)
-    return serve(Setting(OsFileSystem(), manifests, secrets, stop_event(watch_stdin=options.watch_stdin), health))
+    return serve(Setting(OsFileSystem(), manifests, secrets, stop, health))
 
 
 def add_manifests(parser: argparse.ArgumentParser) -> None:

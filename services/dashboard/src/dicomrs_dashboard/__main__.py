@@ -52,6 +52,7 @@ def main(arguments: Sequence[str]) -> Exit:
     add_options(parser)
     options = parser.parse_args(arguments)
     settings = settings_of(parser, options)
+    stop = stop_event(watch_stdin=options.watch_stdin)  # before any thread, such as the one that writes log files
     log.configure("dashboard", options.log_folder)
     manifests = open_manifests(options)
     if manifests is None:
@@ -67,7 +68,6 @@ def main(arguments: Sequence[str]) -> Exit:
     except OSError as error:
         logger.error("cannot listen", host=host, port=port, reason=error.strerror)
         return Exit.PORT_IN_USE
-    stop = stop_event(watch_stdin=options.watch_stdin)
     fs = OsFileSystem()
     board, doors = Board(fs, manifests), make_doors(fs, settings)
     _follow(stop, manifests=board.follow_manifests, users=doors.users.follow)
