@@ -119,7 +119,7 @@ class Way:
             why = f"this machine has no route to {self._target} ({self._error}): check its routes and its gateway"
             return failed(Cause.NO_ROUTE, why)
         gateway = gateway_to(self._target, self._facts.routes)
-        if gateway:
+        if gateway and not self._target.is_loopback:
             return Finding(detail=f"by way of {gateway}", params={"gateway": gateway})
         return Finding(detail="no gateway in between")
 
