@@ -86,9 +86,9 @@ def test_the_record_shows_them_as_done(user, dicomrs, tmp_path):
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["role", "nobody", "--role", "viewer"], "there is no user 'nobody'"),
-        (["remove", "nobody"], "there is no user 'nobody'"),
-        (["password", "nobody", "--once"], "there is no user 'nobody'"),
+        (["role", "nobody", "--role", "viewer"], "there is no user nobody"),
+        (["remove", "nobody"], "there is no user nobody"),
+        (["password", "nobody", "--once"], "there is no user nobody"),
         (["add", "Ana", "--role", "viewer", "--once"], "is no name for a user"),
     ],
 )

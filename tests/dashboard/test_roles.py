@@ -57,6 +57,17 @@ EXPECTED: dict[str, str | Role] = {
     "GET /diagnostics/file": Role.VIEWER,
     "POST /diagnostics/file": Role.ADMIN,
     "POST /diagnostics/compare": Role.VIEWER,
+    "GET /account": Role.VIEWER,
+    "POST /account/password": Role.VIEWER,
+    "GET /audit": Role.ADMIN,
+    "GET /audit/download": Role.ADMIN,
+    "GET /users": Role.ADMIN,
+    "POST /users": Role.ADMIN,
+    "GET /users/{name}": Role.ADMIN,
+    "POST /users/{name}/code": Role.ADMIN,
+    "POST /users/{name}/remove": Role.ADMIN,
+    "POST /users/{name}/reset": Role.ADMIN,
+    "POST /users/{name}/role": Role.ADMIN,
 }
 """Who may call what: the least role. A new page is entered here with the role that the issue asks for."""
 

@@ -124,7 +124,7 @@ class TestNames:
         users.add("ana", Role.ADMIN)
         users.add("bob", Role.OPERATOR)
         for act in (lambda: users.remove("ana"), lambda: users.set_role("ana", Role.VIEWER)):
-            with pytest.raises(UsersError, match="last admin"):
+            with pytest.raises(UsersError, match="last administrator"):
                 act()
         users.set_role("bob", Role.ADMIN)
         users.remove("ana")

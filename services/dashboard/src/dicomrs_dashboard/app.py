@@ -14,6 +14,8 @@ from dicomrs_dashboard.doors.house import LARGEST_BODY, Doors, hang
 from dicomrs_dashboard.doors.login import login_router, turn_away
 from dicomrs_dashboard.doors.roles import close
 from dicomrs_dashboard.monitoring import monitoring_router
+from dicomrs_dashboard.pages.account import account_router
+from dicomrs_dashboard.pages.audit import audit_router
 from dicomrs_dashboard.pages.connectivity import connectivity_router
 from dicomrs_dashboard.pages.diagnostics import Maker, diagnostics_router
 from dicomrs_dashboard.pages.errors import errors_for_people
@@ -26,6 +28,7 @@ from dicomrs_dashboard.pages.static import static_router
 from dicomrs_dashboard.pages.studies import studies_router
 from dicomrs_dashboard.pages.study import StudyPages, study_router
 from dicomrs_dashboard.pages.study_actions import study_actions_router
+from dicomrs_dashboard.pages.users import users_router
 from dicomrs_dashboard.patience import Patience
 from dicomrs_dashboard.site import Site
 
@@ -72,6 +75,9 @@ def create_app(board: Board, token: BearerToken, doors: Doors, program: Program)
     app.include_router(connectivity_router(site, board))
     maker = Maker(board, program.fs, patience, program.log_folder)
     app.include_router(diagnostics_router(site, maker, doors.record.note))
+    app.include_router(audit_router(site, board, doors, patience))
+    app.include_router(users_router(site, doors))
+    app.include_router(account_router(site, doors))
     errors_for_people(app, site)
     turn_away(app, site, doors)
     hang(app, doors)

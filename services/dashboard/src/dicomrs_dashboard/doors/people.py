@@ -23,6 +23,11 @@ class Role(IntEnum):
         return _TITLES[self]
 
     @property
+    def may(self) -> str:
+        """What it may do, in a few words, to be translated."""
+        return _MAY[self]
+
+    @property
     def label(self) -> str:
         """As it stands in files and on command lines."""
         return self.name.lower()
@@ -41,6 +46,12 @@ class Role(IntEnum):
 
 
 _TITLES: Final = {Role.VIEWER: N_("viewer"), Role.OPERATOR: N_("operator"), Role.ADMIN: N_("admin")}
+
+_MAY: Final = {
+    Role.VIEWER: N_("looks on; patients are masked in lists"),
+    Role.OPERATOR: N_("also resends, releases, holds, checks connections and restarts services"),
+    Role.ADMIN: N_("also discards, exports with patients' data, reads the audit log and keeps the users"),
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,6 +71,18 @@ class Sessions:
         with self._mutex:
             self._sessions.pop(_key(token), None)
 
+    def is_local(self, token: str) -> bool:
+        """Whether it is that of a local user, who has a password here."""
+        session = self.find(token, use=False) if token else None
+        return session is not None and session.stamp is not None
+
+    def count(self, name: str) -> int:
+        """How many a local user has."""
+        now = self._clock()
+        with self._mutex:
+            own = [one for one in self._sessions.values() if one.name == name and one.stamp is not None]
+            return sum(self._lasts(one, now) and self._is_still(one) for one in own)
+
     def _lasts(self, session: Session, now: float) -> bool:
         return now - session.used < self.idle and now - session.began < self.longest
 

@@ -19,6 +19,7 @@ from dicomrs.spool.layout import LOCKS, STATE
 from dicomrs.state import USERS
 from dicomrs_dashboard.doors.passwords import digest_of, hash_password, is_outdated, is_right, new_code, same_digest
 from dicomrs_dashboard.doors.people import Role
+from dicomrs_dashboard.language import N_
 
 CODE_MINUTES: Final = 15
 LOOK_SECONDS: Final = 0.5
@@ -26,10 +27,28 @@ LOOK_SECONDS: Final = 0.5
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._@-]{0,63}")
 _FORMAT: Final = 1
 _LONGEST_FILE: Final = 4 * 1024 * 1024  # bytes
+_NO_NAME: Final = N_(
+    "%(name)s is no name for a user: 1 to 64 small letters, digits and the signs . _ @ -, with a letter or digit first"
+)
+_TAKEN: Final = N_("there is a user %(name)s already")
+_UNKNOWN: Final = N_("there is no user %(name)s")
+_LAST_ADMIN: Final = N_("this is the last administrator: make another user one first")
+_DISK: Final = N_("%(file)s: %(reason)s")
+_LATER: Final = N_("%(file)s has format %(format)s; this version of dicomrs knows %(known)s")
+_BROKEN: Final = N_(
+    "%(file)s is not what dicomrs wrote: bring it back from a backup; or move it away, and add the users anew with"
+    " dicomrs user add"
+)
 
 
 class UsersError(Exception):
     """The users cannot be read, or what is asked for cannot be done; the message is one line that says why."""
+
+    def __init__(self, text: str, **values: object) -> None:
+        """text, values: of the message, to be translated where it is shown (Language.say)."""
+        super().__init__(text % values)
+        self.text = text
+        self.values = values
 
 
 def _role(value: object) -> object:
@@ -60,7 +79,6 @@ class User(BaseModel):
     made: str
     password: str = ""
     code: Code | None = None
-    language: str = ""
 
 
 class _File(BaseModel):
@@ -124,13 +142,10 @@ class Users:
     def add(self, name: str, role: Role, hashed: str = "") -> str:
         """Add a user, and return the code with which that one sets a password; "" if there is one, hashed."""
         if not _NAME.fullmatch(name):
-            raise UsersError(
-                f"{name!r} is no name for a user: 1 to 64 small letters, digits and the signs . _ @ -, "
-                "with a letter or digit first"
-            )
+            raise UsersError(_NO_NAME, name=name[:64])
         with self._change() as users:
             if name in users:
-                raise UsersError(f"there is a user {name} already")
+                raise UsersError(_TAKEN, name=name)
             made = _now().isoformat(timespec="seconds")
             users[name] = User(role=role, stamp=_stamp(), made=made, password=hashed)
             return "" if hashed else _give_code(users, name, sets_password=True)
@@ -157,11 +172,6 @@ class Users:
         hashed = hash_password(name, password)
         with self._change() as users:
             return _edit(users, name, password=hashed, code=None, stamp=_stamp()).stamp
-
-    def set_language(self, name: str, language: str) -> None:
-        """Note the language that a user wants."""
-        with self._change() as users:
-            _edit(users, name, language=language)
 
     def give_code(self, name: str, *, sets_password: bool = True) -> str:
         """A new one-time code of a user, good for 15 minutes; earlier ones are void, the password and sessions stay."""
@@ -238,7 +248,7 @@ class Users:
                 self._save(users)
             self.look()
         except OSError as error:
-            raise UsersError(f"{error.filename or self.path}: {error.strerror}") from error
+            raise UsersError(_DISK, file=error.filename or self.path, reason=error.strerror) from error
 
     def _load(self) -> Mapping[str, User]:
         try:
@@ -246,18 +256,15 @@ class Users:
         except FileNotFoundError:
             return {}
         except OSError as error:
-            raise UsersError(f"{self.path}: {error.strerror}") from error
+            raise UsersError(_DISK, file=self.path, reason=error.strerror) from error
         try:
             if len(data) > _LONGEST_FILE:
                 raise ValueError("too long")
             found = _File.model_validate_json(data)
         except (ValidationError, ValueError) as error:
-            raise UsersError(
-                f"{self.path} is not what dicomrs wrote: bring it back from a backup; or move it away, and add the "
-                "users anew with `dicomrs user add`"
-            ) from error
+            raise UsersError(_BROKEN, file=self.path) from error
         if found.format != _FORMAT:
-            raise UsersError(f"{self.path} has format {found.format}; this version of dicomrs knows {_FORMAT}")
+            raise UsersError(_LATER, file=self.path, format=found.format, known=_FORMAT)
         return found.users
 
     def _save(self, users: Mapping[str, User]) -> None:
@@ -272,7 +279,7 @@ class Users:
 
 def _known(users: Mapping[str, User], name: str) -> User:
     if name not in users:
-        raise UsersError(f"there is no user {name!r}")
+        raise UsersError(_UNKNOWN, name=name)
     return users[name]
 
 
@@ -283,7 +290,7 @@ def _edit(users: dict[str, User], name: str, **fields: object) -> User:
 
 def _keep_an_admin(users: Mapping[str, User], *, last_admin_too: bool) -> None:
     if not last_admin_too and not any(user.role is Role.ADMIN for user in users.values()):
-        raise UsersError("this is the last admin: make another user one first")
+        raise UsersError(_LAST_ADMIN)
 
 
 def _give_code(users: dict[str, User], name: str, *, sets_password: bool) -> str:

@@ -1,0 +1,104 @@
+"""Who saw or did what, when and from where, and whether the record of it is whole: for admins."""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Depends, HTTPException, Query, Request, status
+from fastapi.responses import FileResponse, HTMLResponse, Response
+
+from dicomrs.spool.fs import OsFileSystem
+from dicomrs_dashboard.board import Board
+from dicomrs_dashboard.doors.house import Doors
+from dicomrs_dashboard.doors.people import Person, Role
+from dicomrs_dashboard.doors.roles import need
+from dicomrs_dashboard.language import N_
+from dicomrs_dashboard.patience import Patience
+from dicomrs_dashboard.site import Site
+from dicomrs_dashboard.trail import Asked, Chain, Step, Trail, known, log_path, logs_of
+from dicomrs_dashboard.words.actions import ABOUT, ACTIONS
+
+ROWS: Final = 100  # of a page
+OWN: Final = N_("dashboard")
+_LONGEST: Final = 200
+
+Admin = Annotated[Person, Depends(need(Role.ADMIN))]
+Text = Annotated[str, Query(max_length=_LONGEST)]
+
+
+def asked(
+    source: Text = "", who: Text = "", action: Text = "", text: Text = "", since: Text = "", until: Text = ""
+) -> Asked:
+    """The filter in the address of the page; a day that is none is no filter."""
+    return Asked(source, who, action, text.strip(), _day(since), _day(until))
+
+
+def query(wanted: Asked) -> dict[str, str]:
+    """The reverse."""
+    return {
+        "source": wanted.source,
+        "who": wanted.who,
+        "action": wanted.action,
+        "text": wanted.text,
+        "since": wanted.since.isoformat() if wanted.since else "",
+        "until": wanted.until.isoformat() if wanted.until else "",
+    }
+
+
+def audit_router(site: Site, board: Board, doors: Doors, patience: Patience) -> APIRouter:
+    """The page and the download."""
+    router = APIRouter(dependencies=[Depends(need(Role.ADMIN))])
+    trail = Trail(OsFileSystem())
+
+    def roots() -> Mapping[str, str]:
+        routes = ((route.metadata.name, route.spec.storage.root) for route in board.routes)
+        return logs_of(doors.settings.state, OWN, routes)
+
+    async def look() -> tuple[list[Chain], list[Step], str]:
+        try:
+            return *await patience.call(trail.look, roots()), ""
+        except OSError as error:
+            return [], [], error.strerror or str(error)
+
+    @router.get("/audit")
+    async def show(
+        request: Request, person: Admin, wanted: Annotated[Asked, Depends(asked)], page: int = 1
+    ) -> HTMLResponse:
+        await doors.record.saw(person, "audit")
+        chains, steps, trouble = await look()
+        taken = [step for step in steps if wanted.takes(step)]
+        pages = max(1, -(-len(taken) // ROWS))
+        page = min(max(1, page), pages)
+        context: dict[str, Any] = {
+            "chains": chains,
+            "steps": taken[(page - 1) * ROWS : page * ROWS],
+            "total": len(taken),
+            "page": page,
+            "pages": pages,
+            "people": known(step.who for step in steps),
+            "actions": known(step.action for step in steps),
+            "wanted": query(wanted),
+            "trouble": trouble,
+            "action_names": ACTIONS,
+            "about_names": ABOUT,
+        }
+        return site.page(request, "audit.html", **context)
+
+    @router.get("/audit/download")
+    async def download(person: Admin, source: Text = "") -> Response:
+        """One log as it is on the disk: `dicomrs audit verify` follows its chain."""
+        root = roots().get(source)
+        if root is None:
+            raise HTTPException(status.HTTP_404_NOT_FOUND)
+        await doors.record.note(person, "audit log downloaded", what=source)
+        name = f"dicomrs-audit-{source}-{datetime.now().astimezone():%Y%m%dT%H%M%S}.jsonl"
+        return FileResponse(log_path(root), media_type="application/x-ndjson", filename=name)
+
+    return router
+
+
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
