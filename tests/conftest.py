@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from support import proof as campaign
 from support.processes import find_program, how_to_get
@@ -27,6 +28,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # On a busy machine an example may take a second; what hangs meets the suite's own limit.
+    settings.register_profile("patient", deadline=None)
+    settings.load_profile("patient")
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # started in the background; our children would inherit it
         signal.signal(signal.SIGINT, signal.default_int_handler)
     config.stash[_MISSING] = {}
