@@ -1,12 +1,16 @@
 """The volume of the log files is full, or takes no writes: receiving and sending go on, and the files catch up."""
 
+import os
+import shutil
 import time
 
 import pytest
 
 from dicomrs.log_files import Wanted, chronicle
+from dicomrs.log_writer import LEFT_FREE, LogWriter
+from dicomrs.spool.space import BALLAST_SIZE
 from support.objects import series
-from support.polling import eventually
+from support.polling import eventually, hold
 from support.router import destination, route
 from support.sender import send_all
 from support.volumes import ext4_volume, fill, small_volume, standstill
@@ -27,12 +31,12 @@ def associations(volume):
 
 @pytest.mark.peer("mount")
 def test_a_full_volume_of_logs_keeps_nothing_from_being_received(tmp_path, make_router, tap):
-    with small_volume(tmp_path / "logs", 4) as volume:
+    with small_volume(tmp_path / "logs", 64) as volume:
         router = logging_router(make_router, tmp_path, tap, volume)
         send_all(router.port(), series(2))
         eventually(lambda: associations(volume) == [2], "the first association is in the file")
         filler = fill(volume)
-        for number in range(60):  # more than fits into what is left of a page
+        for number in range(60):
             send_all(router.port(), series(3), calling=f"SCANNER{number}")
         tap.wait_stored(182)
         assert len(associations(volume)) < 61
@@ -41,9 +45,23 @@ def test_a_full_volume_of_logs_keeps_nothing_from_being_received(tmp_path, make_
         router.close()
 
 
+@pytest.mark.peer("mount")
+def test_log_lines_do_not_take_the_room_that_the_ballast_gives_back_for_receipts(tmp_path):
+    with small_volume(tmp_path / "root", 64) as volume:
+        filler = fill(volume)
+        writer = LogWriter(str(volume / ".status" / "logs"), "scp")
+        for _ in range(30):
+            writer.put("x" * 100_000)
+        os.truncate(filler, filler.stat().st_size - BALLAST_SIZE)
+        hold(lambda: shutil.disk_usage(volume).free >= BALLAST_SIZE, "it is left free", 1)
+        os.truncate(filler, filler.stat().st_size - LEFT_FREE)
+        eventually(lambda: shutil.disk_usage(volume).free < LEFT_FREE + BALLAST_SIZE - 2_000_000, "they are written")
+        writer.close()
+
+
 @pytest.mark.peer("mount", "mkfs.ext4", "fsfreeze")
 def test_a_volume_of_logs_that_stands_still_costs_receiving_no_time(tmp_path, make_router, tap):
-    with ext4_volume(tmp_path / "logs", 16) as volume:
+    with ext4_volume(tmp_path / "logs", 64) as volume:
         router = logging_router(make_router, tmp_path, tap, volume)
         send_all(router.port(), series(2))
         eventually(lambda: associations(volume) == [2], "the first association is in the file")

@@ -4,6 +4,7 @@ The lines go to standard error as well; what a file lacks is there.
 """
 
 import atexit
+import errno
 import fcntl
 import json
 import os
@@ -18,6 +19,9 @@ from dicomrs.log_files import FILES, LARGEST, log_path
 _LOOK_SECONDS: Final = 0.2
 _WAITING_LIMIT: Final = 4 * 1024 * 1024  # bytes of lines that the volume has not taken yet
 _CLOSE_SECONDS: Final = 2.0
+LEFT_FREE: Final = 32 * 1024 * 1024
+"""With fewer bytes free on the volume nothing is written: the ballast is given back for receipts (spool.space), and the
+lines of all services that wait would take it."""
 _FLAGS: Final = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
 
 
@@ -70,6 +74,9 @@ class LogWriter:
 
     def _write_out(self) -> None:
         """Write all that waits; what an error keeps from being written stays in front."""
+        if not (self._waiting or self._lost):
+            return
+        self._see_to_room()
         with self._mutex:
             lines, lost = list(self._waiting), self._lost
             self._waiting.clear()
@@ -89,6 +96,11 @@ class LogWriter:
                     self._lost += lost
                 self._waiting.extendleft(reversed(kept))
                 self._bytes += sum(map(len, kept))
+
+    def _see_to_room(self) -> None:
+        volume = os.statvfs(os.path.dirname(os.path.dirname(self._folder)))
+        if volume.f_bavail * volume.f_frsize < LEFT_FREE:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self._folder)
 
     def _write(self, line: bytes) -> None:
         fd = self._open(len(line))
