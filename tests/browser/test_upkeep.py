@@ -138,6 +138,14 @@ def test_a_line_appears_in_the_log_without_a_reload_and_filters_hold(clinic: Cli
     person.check()
 
 
+def test_on_a_phone_a_line_of_the_log_is_read_without_moving_it_aside(clinic: Clinic, come):
+    page = come(Role.VIEWER, screen=PHONE).open("/logs?service=scp&text=listening")
+    place = page.locator("table.log td").last.bounding_box()
+    assert place is not None
+    assert place["x"] >= 0
+    assert place["x"] + place["width"] <= PHONE[0]
+
+
 def test_the_log_is_taken_along(clinic: Clinic, come):
     page = come(Role.VIEWER).open("/logs?service=scp")
     with page.expect_download() as coming:

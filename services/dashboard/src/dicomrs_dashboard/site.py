@@ -19,6 +19,8 @@ from dicomrs_dashboard.language import LANGUAGES, N_, Language, best_language, f
 from dicomrs_dashboard.live import Live
 from dicomrs_dashboard.shown import json_text, patient
 from dicomrs_dashboard.words.causes import MEANINGS, OWNERS, REMEDIES
+from dicomrs_dashboard.words.checks import CHECKS, STATES
+from dicomrs_dashboard.words.studies import STUDY_STATES
 
 STATIC: Final = Path(__file__).with_name("static")
 LANGUAGE_COOKIE: Final = "dicomrs_language"
@@ -154,5 +156,8 @@ def _words(language: Language) -> Mapping[str, Any]:
         "meaning": lambda cause: language.say(MEANINGS[cause]),
         "remedy": lambda cause: language.say(REMEDIES[cause]),
         "owner_of": owner_of,
+        "check_name": lambda check: language.say(CHECKS[check]),
+        "check_state": lambda state: language.say(STATES[state]),
+        "study_state": lambda state: language.say(STUDY_STATES[state]),
         "owner_name": lambda owner: language.say(OWNERS[owner]),
     }
