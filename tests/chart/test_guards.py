@@ -10,6 +10,9 @@ pytestmark = pytest.mark.peer("helm")
 
 COMMITMENT = {"hostIP": "192.168.10.5", "ports": [11113]}
 ROUTE = {"enabled": True, "spec": {"receiver": {"bindAddress": "172.22.61.14"}}}
+INGRESS = {"enabled": True, "host": "dicom.example", "tlsSecretName": "tls"}
+PROXIED = {"trustedProxies": ["10.244.0.0/16"]}
+OPENID = {"issuer": "https://idp.example", "clientId": "x", "secretName": "y"}
 # What is changed of values that work, and what the sentence begins with.
 REFUSED = [
     ({"htr": {"address": ""}}, "htr.address is missing"),
@@ -36,6 +39,34 @@ REFUSED = [
     ({"scp": {"image": {"repository": ""}}}, 'scp.image.repository is ""'),
     ({"dashboard": {"image": {"repository": "x:latest"}}}, 'dashboard.image.repository is "x:latest"'),
     ({"operator": {"image": {"digest": "sha256:12"}}}, 'operator.image.digest is "sha256:12"'),
+    ({"dashboard": {"basePath": "/a/"}}, 'dashboard.basePath is "/a/"'),
+    ({"dashboard": {"trustedProxies": ["ingress"]}}, 'dashboard.trustedProxies has "ingress"'),
+    ({"dashboard": {"ingress": INGRESS}}, "dashboard.ingress is enabled without dashboard.trustedProxies"),
+    (
+        {"dashboard": {"httpRoute": {"enabled": True}}},
+        "dashboard.httpRoute is enabled without dashboard.trustedProxies",
+    ),
+    ({"dashboard": {"ingress": INGRESS} | PROXIED}, "dashboard.ingress is enabled, but networkPolicy.dashboardFrom"),
+    (
+        {"dashboard": {"ingress": {"enabled": True}} | PROXIED, "networkPolicy": {"enabled": False}},
+        "dashboard.ingress is enabled without host and tlsSecretName",
+    ),
+    (
+        {"dashboard": {"httpRoute": {"enabled": True}} | PROXIED, "networkPolicy": {"enabled": False}},
+        "dashboard.httpRoute is enabled without parentRefs",
+    ),
+    ({"dashboard": {"proxyUser": {"header": "X-User"}} | PROXIED}, "dashboard.proxyUser needs both"),
+    (
+        {"dashboard": {"proxyUser": {"header": "X-User", "groupsHeader": "X-Groups"}}},
+        "dashboard.proxyUser.header is set without dashboard.trustedProxies",
+    ),
+    ({"dashboard": {"openid": {"issuer": "http://idp.example"}}}, 'dashboard.openid.issuer is "http://idp.example"'),
+    ({"dashboard": {"openid": {"issuer": "https://idp.example"}}}, "dashboard.openid.issuer is set without clientId"),
+    ({"dashboard": {"openid": {"clientId": "x"}}}, "dashboard.openid has a clientId, a secretName or networks, but no"),
+    (
+        {"dashboard": {"openid": OPENID | {"networks": ["10.1.2.3"]}}},
+        'dashboard.openid.networks has "10.1.2.3"',
+    ),
     ({"scu": {"commitment": COMMITMENT | {"ports": [104]}}}, "scu.commitment.ports has 104"),
     ({"scu": {"commitment": COMMITMENT | {"ports": [8080]}}}, "scu.commitment.ports has 8080"),
     ({"scu": {"commitment": COMMITMENT | {"ports": [11113, 11113]}}}, "scu.commitment.ports names a port twice"),

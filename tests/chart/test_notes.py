@@ -17,13 +17,15 @@ def notes(values):
 
 
 def test_the_next_commands_bear_this_releases_names():
-    said = notes(SAID)
+    said, scu = notes(SAID), "deploy/hospital-a-dicomrs-scu"
     for command in (
         "kubectl label namespace clinic-a pod-security.kubernetes.io/enforce=privileged",
         "kubectl label node <NODE> htr.dicomrs.io/172.22.61.14=clinic-a",
         "kubectl apply -n clinic-a -f route.yaml",
         "kubectl get clinicroute -n clinic-a --watch",
         "helm test hospital-a -n clinic-a",
+        f"kubectl exec -n clinic-a {scu} -- dicomrs user add <NAME> --role admin --once --state /home/dicom",
+        "kubectl port-forward -n clinic-a service/hospital-a-dicomrs-dashboard 8080:80",
     ):
         assert f"\n     {command}\n" in said
     assert "ATTENTION: this cluster does not know ClinicRoutes yet" in said  # no cluster was asked
@@ -51,3 +53,5 @@ def test_what_values_ask_for_is_told():
     assert "a test image to hospital-a/zeroclick" in said
     assert "bindAddress 0.0.0.0 and port 11113" in said
     assert "no image is sent" in notes(SAID)
+    assert "open https://dicom.hospital.example/hospital-a/once" in said
+    assert "port-forward" not in said

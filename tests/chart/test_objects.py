@@ -13,7 +13,7 @@ BOTH = pytest.mark.parametrize("values", [SAID, ALL], ids=["least", "all"])
 COMPONENTS = ("scp", "scu", "dashboard", "operator")
 OF_THE_OPERATOR = {"routes", "scp-secrets", "scu-secrets", "dashboard-token", "scu-targets"}
 # Kinds that clusters have of others: nothing here knows their schemas.
-OF_OTHERS = {"ClinicRoute", "ServiceMonitor", "PodMonitor", "PrometheusRule"}
+OF_OTHERS = {"ClinicRoute", "HTTPRoute", "ServiceMonitor", "PodMonitor", "PrometheusRule"}
 
 
 def test_helm_finds_nothing_to_say():
@@ -169,6 +169,44 @@ def test_by_default_only_the_operator_and_helm_test_reach_the_dashboard():
     (door,) = kinds(render(SAID), "NetworkPolicy")["hospital-a-dicomrs-dashboard"]["spec"]["ingress"]
     components = [peer["podSelector"]["matchLabels"]["app.kubernetes.io/component"] for peer in door["from"]]
     assert components == ["operator", "test"]
+
+
+@pytest.mark.parametrize(("base", "path"), [("", "/"), ("/hospital-a", "/hospital-a")])
+def test_people_come_to_the_dashboard_by_an_ingress_or_a_gateway(base, path):
+    manifests = render(merged(ALL, {"dashboard": {"basePath": base}}))
+    ingress = kinds(manifests, "Ingress")["hospital-a-dicomrs-dashboard"]["spec"]
+    assert ingress["tls"] == [{"hosts": ["dicom.hospital.example"], "secretName": "dicom-tls"}]
+    (rule,) = ingress["rules"]
+    (way,) = rule["http"]["paths"]
+    assert (rule["host"], way["path"], way["pathType"]) == ("dicom.hospital.example", path, "Prefix")
+    service = kinds(manifests, "Service")["hospital-a-dicomrs-dashboard"]
+    assert way["backend"]["service"] == {"name": service["metadata"]["name"], "port": {"name": "http"}}
+    gateway = kinds(manifests, "HTTPRoute")["hospital-a-dicomrs-dashboard"]["spec"]
+    assert gateway["parentRefs"] == [{"name": "web", "namespace": "gateways"}]
+    (way,) = gateway["rules"]
+    assert way["matches"] == [{"path": {"type": "PathPrefix", "value": path}}]
+    assert way["backendRefs"] == [{"name": service["metadata"]["name"], "port": service["spec"]["ports"][0]["port"]}]
+
+
+def test_by_default_nobody_from_outside_comes_to_it():
+    assert not kinds(render(SAID), "Ingress")
+    assert not kinds(render(SAID), "HTTPRoute")
+
+
+@pytest.mark.parametrize(("issuer", "port"), [("https://idp.example/x", 443), ("https://idp.example:8443", 8443)])
+def test_the_dashboard_reaches_its_openid_provider_and_nothing_else(issuer, port):
+    change = {"dashboard": {"openid": {"issuer": issuer}}}
+    policy = kinds(render(merged(ALL, change)), "NetworkPolicy")["hospital-a-dicomrs-dashboard-openid"]["spec"]
+    assert policy["policyTypes"] == ["Egress"]
+    names, provider = policy["egress"]
+    assert {one["port"] for one in names["ports"]} == {53}
+    assert provider == {"ports": [{"port": port}], "to": [{"ipBlock": {"cidr": "10.1.2.3/32"}}]}
+
+
+def test_prometheus_shows_the_dashboards_token():
+    (monitor,) = kinds(render(ALL), "ServiceMonitor").values()
+    (endpoint,) = monitor["spec"]["endpoints"]
+    assert endpoint["authorization"] == {"credentials": {"name": "hospital-a-dicomrs-dashboard-token", "key": "token"}}
 
 
 def test_network_policies_can_be_left_to_others():

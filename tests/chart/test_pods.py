@@ -10,6 +10,8 @@ pytestmark = pytest.mark.peer("helm")
 
 BOTH = pytest.mark.parametrize("values", [SAID, ALL], ids=["least", "all"])
 ROUTES = "/etc/dicomrs/routes/routes.yaml"
+# A kubelet refuses it for a pod on the node's network, whose own setting counts there.
+PING = [{"name": "net.ipv4.ping_group_range", "value": "10001 10001"}]
 # The one container that may do more than nothing: it binds port 104.
 RECEIVER = "hospital-a-dicomrs-scp"
 ON_THE_NODES_NETWORK = {RECEIVER, "hospital-a-dicomrs-test-receivers"}
@@ -48,6 +50,7 @@ def test_every_pod_runs_as_the_user_who_owns_the_spool(values):
             "fsGroup": 10001,
             "fsGroupChangePolicy": "OnRootMismatch",
             "seccompProfile": {"type": "RuntimeDefault"},
+            **({"sysctls": PING} if name == "hospital-a-dicomrs-scu" else {}),
         }, name
         assert not {"hostPID", "hostIPC", "shareProcessNamespace"} & set(spec), name
         assert bool(spec.get("hostNetwork")) == (name in ON_THE_NODES_NETWORK), name
@@ -129,6 +132,7 @@ def test_the_receiver_is_started_by_its_image_and_answers_probes_by_its_release_
         ROUTES,
         "--secrets=/etc/dicomrs/secrets",
         "--await-manifests",
+        "--log-folder=/home/dicom/.status/logs",
         f"--health=127.0.0.1:{port}",
         "--health-name=clinic-a/hospital-a-dicomrs-scp",
     ]
@@ -186,7 +190,7 @@ def test_what_the_operator_makes_may_be_missing_and_goes_to_whom_it_is_meant_for
     assert made == {
         "scp": {routes, scp},
         "scu": {routes, scu},
-        "dashboard": {routes, token},
+        "dashboard": {routes, token, *({"dashboard-openid"} if values is ALL else ())},
         "test-receivers": {routes, scp},
         "test-destinations": {routes, scu},
     }
@@ -250,3 +254,24 @@ def test_helm_test_sends_an_image_to_what_the_values_name_and_to_nothing_else():
     for name, pod in kinds(render(SAID), "Pod").items():
         assert pod["metadata"]["annotations"]["helm.sh/hook"] == "test", name
         assert pod["spec"]["restartPolicy"] == "Never", name
+
+
+def test_the_dashboard_is_told_who_may_come_and_how():
+    words = the(render(ALL), "dashboard")["args"]
+    for word in (
+        "--state=/home/dicom",
+        "--base-path=/hospital-a",
+        "--trusted-proxy=10.244.0.0/16",
+        "--session-idle=30",
+        "--session-longest=720",
+        "--role=radiotherapy-it=admin",
+        "--proxy-user=X-Forwarded-User",
+        "--proxy-groups=X-Forwarded-Groups",
+        "--openid-issuer=https://idp.hospital.example:8443/realms/staff",
+        "--openid-client=dicomrs",
+        "--openid-secret-file=/etc/dicomrs/openid/client-secret",
+        "--openid-ca=/etc/dicomrs/openid/ca.crt",
+    ):
+        assert word in words, word
+    least = the(render(SAID), "dashboard")["args"]
+    assert not [word for word in least if word.startswith(("--proxy", "--openid", "--base", "--trusted", "--role"))]

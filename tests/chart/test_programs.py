@@ -35,8 +35,8 @@ def status(url):
 
 @pytest.fixture
 def folder(tmp_path):
-    """What is mounted at /etc/dicomrs."""
-    for name in ("routes", "secrets", "token"):
+    """What is mounted at /etc/dicomrs, and the spool."""
+    for name in ("routes", "secrets", "token", "spool"):
         (tmp_path / name).mkdir()
     (tmp_path / "token" / "token").write_text("t", encoding="ascii")
     return tmp_path
@@ -50,7 +50,10 @@ def start(folder):
         def starting(container, component):
             port = free_port()
             declared = next(one["containerPort"] for one in container["ports"] if one["name"] in {"health", "http"})
-            words = [word.replace("/etc/dicomrs", str(folder)) for word in container["args"]]
+            words = [
+                word.replace("/etc/dicomrs", str(folder)).replace("/home/dicom", str(folder / "spool"))
+                for word in container["args"]
+            ]
             assert sum(word.endswith(f":{declared}") for word in words) == 1
             words = [
                 word.removesuffix(f":{declared}") + f":{port}" if word.endswith(f":{declared}") else word

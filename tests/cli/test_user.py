@@ -3,6 +3,7 @@
 import getpass
 import json
 import os
+import sys
 
 import pytest
 
@@ -11,6 +12,7 @@ from dicomrs.exits import Exit
 from dicomrs.spool.fs import OsFileSystem
 from dicomrs_dashboard.doors.people import Role
 from dicomrs_dashboard.doors.users import Users
+from support.processes import run
 from support.router import route
 
 PASSWORD = "correct horse battery"
@@ -136,3 +138,20 @@ def test_as_another_user_than_the_services_it_writes_nothing(dicomrs, tmp_path):
     assert done.exit_code == Exit.ROOT
     assert "sudo -u '#10001'" in done.stderr
     assert list(state.iterdir()) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_in_a_mount_that_is_roots_and_writable_to_the_services_it_works(tmp_path):
+    """As a cluster mounts volumes (fsGroup)."""
+    state = tmp_path / "state"
+    state.mkdir()
+    os.chown(state, 0, 10001)
+    state.chmod(0o2775)
+    for folder in (tmp_path, *tmp_path.parents[:-2]):
+        folder.chmod(folder.stat().st_mode | 0o055)
+    words = [sys.executable, "-m", "dicomrs_cli", "user", "add", "ana", "--role", "admin", "--once", "--state", state]
+    for name, code in (("ana", Exit.OK), ("eva", Exit.OK)):
+        words[5] = name
+        done = run(["setpriv", "--reuid=10001", "--regid=10001", "--clear-groups", *words])
+        assert done.returncode == code, done.stderr
+    assert set(Users(str(state)).all()) == {"ana", "eva"}

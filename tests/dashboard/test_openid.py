@@ -204,3 +204,13 @@ def test_a_certificate_of_another_authority_is_not_taken(spool, ask, provider, t
     Path(tmp_path / "secret").write_text(SECRET)
     settings = OpenIdSettings(provider.issuer, CLIENT, str(tmp_path / "secret"), "groups", "Hospital", str(other))
     assert ask(route(spool.root), openid=settings).browser().get("/login/openid").status_code == 502
+
+
+def test_without_the_file_of_the_authority_the_rest_works_and_it_is_said_what_is_missing(
+    spool, ask, provider, tmp_path
+):
+    (tmp_path / "secret").write_text(SECRET)
+    gone = str(tmp_path / "ca.crt")
+    settings = OpenIdSettings(provider.issuer, CLIENT, str(tmp_path / "secret"), "groups", "Hospital", gone)
+    answer = ask(route(spool.root), openid=settings).browser().get("/login/openid")
+    assert (answer.status_code, f"{gone} cannot be read" in answer.text) == (502, True)

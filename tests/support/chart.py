@@ -27,6 +27,31 @@ ALL: dict[str, Any] = {
             "service": {"type": "LoadBalancer", "annotations": {"a": "b"}},
         }
     },
+    "dashboard": {
+        "basePath": "/hospital-a",
+        "trustedProxies": ["10.244.0.0/16"],
+        "roles": {"radiotherapy-it": "admin"},
+        "proxyUser": {"header": "X-Forwarded-User", "groupsHeader": "X-Forwarded-Groups"},
+        "openid": {
+            "issuer": "https://idp.hospital.example:8443/realms/staff",
+            "clientId": "dicomrs",
+            "secretName": "dashboard-openid",
+            "privateAuthority": True,
+            "networks": ["10.1.2.3/32"],
+        },
+        "ingress": {
+            "enabled": True,
+            "className": "nginx",
+            "host": "dicom.hospital.example",
+            "tlsSecretName": "dicom-tls",
+            "annotations": {"a": "b"},
+        },
+        "httpRoute": {
+            "enabled": True,
+            "parentRefs": [{"name": "web", "namespace": "gateways"}],
+            "hostnames": ["dicom.hospital.example"],
+        },
+    },
     "operator": {"nodeSelector": {"disk": "ssd"}},
     "tolerations": [{"key": "htr", "operator": "Exists", "effect": "NoSchedule"}],
     "networkPolicy": {

@@ -93,7 +93,7 @@ class Provider:
         default_factory=lambda: {"sub": "17", "preferred_username": "ana", "groups": ["rt-it"]}
     )
     claims: dict[str, Any] = field(default_factory=dict)
-    key: RSAKey = _KEY
+    key: RSAKey = field(default_factory=lambda: _KEY)
     published: RSAKey | None = None
     codes: dict[str, _Code] = field(default_factory=dict)
     tokens: int = 0

@@ -67,6 +67,11 @@ securityContext:
   fsGroupChangePolicy: OnRootMismatch
   seccompProfile:
     type: RuntimeDefault
+  {{- if .ping }}
+  # For the ping of a check of the way to a target. scp has the node's network, where only the node can allow it.
+  sysctls:
+    - {name: net.ipv4.ping_group_range, value: "10001 10001"}
+  {{- end }}
 {{- with .root.Values.image.pullSecrets }}
 imagePullSecrets:
   {{- range . }}
@@ -122,6 +127,10 @@ securityContext:
 {{- define "dicomrs.mounts.spool" -}}
 - name: spool
   mountPath: {{ .Values.spool.mountPath }}
+{{- end }}
+
+{{- define "dicomrs.logs" -}}
+{{ .Values.spool.mountPath }}/.status/logs
 {{- end }}
 
 {{- define "dicomrs.mounts.tmp" -}}

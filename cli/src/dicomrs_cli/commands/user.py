@@ -1,5 +1,6 @@
 """dicomrs user: who may use the dashboard."""
 
+import os
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -9,6 +10,7 @@ from dicomrs.audit import AuditLog
 from dicomrs.exits import Exit
 from dicomrs.moments import moment
 from dicomrs.spool.fs import OsFileSystem
+from dicomrs.spool.layout import STATE
 from dicomrs.state import state_root
 from dicomrs_cli.asking import IDENTIFIED, person, unusable
 from dicomrs_cli.output import console, load_routes, must_own, table
@@ -151,7 +153,9 @@ def _folder(manifests: list[Path] | None, state: Path | None) -> str:
     if not Path(folder).is_dir():
         typer.echo(f"{folder}: there is no such folder", err=True)
         raise typer.Exit(Exit.ROOT)
-    must_own(folder)
+    # The mount of a cluster's volume is root's, and writable to the services; what is in it is theirs.
+    own = f"{folder}/{STATE}"
+    must_own(own if Path(own).is_dir() or (os.access(folder, os.W_OK) and os.geteuid()) else folder)
     return folder
 
 

@@ -59,22 +59,7 @@ class OpenId:
         self.settings = settings
         self._role_map = role_map
         self._begun: OrderedDict[str, _Begun] = OrderedDict()
-        verify: bool | ssl.SSLContext = True
-        if settings.authority:
-            verify = ssl.create_default_context(cafile=settings.authority)
-        oauth = OAuth()
-        self._app: Any = oauth.register(
-            "openid",
-            client_id=settings.client,
-            server_metadata_url=f"{settings.issuer.rstrip('/')}/.well-known/openid-configuration",
-            client_kwargs={
-                "scope": "openid profile email",
-                "code_challenge_method": "S256",
-                "timeout": _TIMEOUT,
-                "verify": verify,
-                "trust_env": False,
-            },
-        )
+        self._made: Any = None
 
     async def begin(self, request: Request, back: str, wanted: str) -> tuple[RedirectResponse, str]:
         """Send a browser to the provider; also returns what its cookie must say when it comes back.
@@ -87,7 +72,7 @@ class OpenId:
         token = secrets.token_urlsafe(32)
         begun = _Begun(wanted, time.monotonic() + PATIENCE_SECONDS)
         request.scope["session"] = begun.memory
-        answer: RedirectResponse = await self._ask(self._app.authorize_redirect, request, back)
+        answer: RedirectResponse = await self._ask("authorize_redirect", request, back)
         self._begun[token] = begun
         while len(self._begun) > _MOST:
             self._begun.popitem(last=False)
@@ -107,19 +92,20 @@ class OpenId:
             "iss": {"essential": True, "values": [self.settings.issuer]},
             "aud": {"essential": True, "values": [self.settings.client]},
         }
-        found = await self._ask(self._app.authorize_access_token, request, claims_options=options)
+        found = await self._ask("authorize_access_token", request, claims_options=options)
         claims = found.get("userinfo")
         if not claims:
             raise OpenIdError("the provider has sent no ID token")
         return self._vouched(claims), begun.next
 
-    async def _ask(self, question: Any, *args: Any, **kwargs: Any) -> Any:
-        told = self._app.server_metadata
+    async def _ask(self, question: str, *args: Any, **kwargs: Any) -> Any:
+        app = self._app()
+        told = app.server_metadata
         if time.time() - told.get("_loaded_at", 0.0) > _FRESH_SECONDS:
             told.clear()  # addresses and keys are asked for anew
-        self._app.client_secret = self._secret()
+        app.client_secret = self._secret()
         try:
-            return await question(*args, **kwargs)
+            return await getattr(app, question)(*args, **kwargs)
         except OAuthError as error:
             raise OpenIdError(_line(f"the provider refuses: {error.error} {error.description or ''}")) from error
         except JoseError as error:
@@ -129,6 +115,32 @@ class OpenId:
             logger.error("the OpenID provider cannot be asked", issuer=self.settings.issuer, reason=_line(reason))
             raise OpenIdError(f"{self.settings.issuer} cannot be asked; the log of the dashboard says why") from error
 
+    def _app(self) -> Any:
+        """The library's side of it, made when somebody first wants it: without its files all else works."""
+        if self._made is None:
+            path = self.settings.authority
+            try:
+                verify = ssl.create_default_context(cafile=path) if path else True
+            except OSError as error:  # ssl.SSLError is one
+                raise self._unreadable(path, error) from error
+            self._made = OAuth().register(
+                "openid",
+                client_id=self.settings.client,
+                server_metadata_url=f"{self.settings.issuer.rstrip('/')}/.well-known/openid-configuration",
+                client_kwargs={
+                    "scope": "openid profile email",
+                    "code_challenge_method": "S256",
+                    "timeout": _TIMEOUT,
+                    "verify": verify,
+                    "trust_env": False,
+                },
+            )
+        return self._made
+
+    def _unreadable(self, path: str, error: Exception) -> OpenIdError:
+        logger.error("a file for the OpenID provider cannot be read", file=path, reason=str(error))
+        return OpenIdError(f"{path} cannot be read; an administrator of this server must see to it")
+
     def _secret(self) -> str:
         """Read anew each time: a mounted Secret may be renewed."""
         path = self.settings.secret_file
@@ -136,8 +148,7 @@ class OpenId:
             with open(path, encoding="utf-8") as file:
                 return file.read(_LONGEST_SECRET).strip()
         except (OSError, ValueError) as error:
-            logger.error("the secret for the OpenID provider cannot be read", file=path, reason=str(error))
-            raise OpenIdError(f"{path} cannot be read; an administrator of this server must see to it") from error
+            raise self._unreadable(path, error) from error
 
     def _vouched(self, claims: dict[str, Any]) -> Vouched:
         name = next((claims[key] for key in ("preferred_username", "email", "sub") if claims.get(key)), "")
