@@ -1,4 +1,4 @@
-"""Who is signed in: kept in memory, so that a session ends with the dashboard at the latest (decision 0020)."""
+"""Who is signed in: kept in memory, so that a session ends with the dashboard at the latest (docs/decisions/0021)."""
 
 import hashlib
 import secrets
