@@ -78,3 +78,13 @@ def test_a_place_that_cannot_be_written_to_is_said(manifest, dicomrs, tmp_path):
     done = dicomrs("diagnose", manifest, "--output", tmp_path / "none" / "it.html")
     assert done.exit_code == Exit.ROOT
     assert "No such file or directory" in done.output
+
+
+def test_a_volume_of_logs_that_hangs_is_told_in_the_file(manifest, dicomrs, tmp_path, spool):
+    """A FIFO that nobody writes to, as on a network volume that has gone."""
+    folder = spool.root / ".status" / "logs"
+    folder.mkdir()
+    os.mkfifo(folder / "scp.jsonl")
+    target = tmp_path / "it.html"
+    assert dicomrs("diagnose", manifest, "--output", target).exit_code == Exit.OK
+    assert "a volume hangs" in parse(target.read_bytes()).log_trouble

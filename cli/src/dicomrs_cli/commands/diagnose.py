@@ -4,7 +4,7 @@ import os
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -22,6 +22,10 @@ from dicomrs_dashboard.diagnosis.page import page
 from dicomrs_dashboard.index import StudyIndex
 from dicomrs_dashboard.language import LANGUAGES
 from dicomrs_dashboard.looking import Looker
+from dicomrs_dashboard.patience import HangsError, within
+from dicomrs_dashboard.status import RouteView, unseen
+
+_SECONDS: Final = 60.0  # for a root with very many studies
 
 
 class Tongue(StrEnum):
@@ -75,7 +79,7 @@ def diagnose(
     if patients:
         _put_on_record(root, why, routes)
     order = Order(person(), patients, log_folder(root))
-    found = make(fs, [(route, Looker(fs, StudyIndex())(route)) for route in routes], order, now)
+    found = make(fs, [(route, _seen(route)) for route in routes], order, now)
     target = output or Path(file_name(found))
     try:
         with open(target, "w", encoding="utf-8", opener=_private) as file:
@@ -83,6 +87,14 @@ def diagnose(
     except OSError as error:
         raise unusable(str(target), error) from error
     typer.echo(str(target))
+
+
+def _seen(route: ClinicRoute) -> RouteView:
+    """How a route stands, or that its volume hangs."""
+    try:
+        return within(_SECONDS, Looker(OsFileSystem(), StudyIndex()), route)
+    except HangsError as error:
+        return unseen(route, f"{route.spec.storage.root}: {error.strerror}; check it")
 
 
 def _put_on_record(root: str, why: str, routes: list[ClinicRoute]) -> None:

@@ -1,6 +1,7 @@
 """Calls that touch a volume, each on a thread of its own: one that hangs keeps no page waiting for ever."""
 
 import asyncio
+import errno
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -14,6 +15,39 @@ T = TypeVar("T")
 
 class HangsError(OSError):
     """It takes too long, or so many calls hang already that it was not tried."""
+
+
+def within(seconds: float, what: Callable[..., T], *words: object) -> T:
+    """What a call returns, for programs that have no loop.
+
+    Raises:
+        HangsError: it takes longer than so many seconds; it goes on, and what it returns is lost.
+        Exception: what it raises.
+    """
+    try:
+        return _begun(what, words, lambda: None).result(seconds)
+    except TimeoutError:
+        raise _hangs(seconds) from None
+
+
+def _begun(what: Callable[..., T], words: tuple[object, ...], end: Callable[[], object]) -> Future[T]:
+    done: Future[T] = Future()
+    done.set_running_or_notify_cancel()
+
+    def run() -> None:
+        try:
+            done.set_result(what(*words))
+        except BaseException as error:  # noqa: BLE001  # it is the asker's, who must not wait for ever
+            done.set_exception(error)
+        finally:
+            end()
+
+    threading.Thread(target=run, name="patience", daemon=True).start()
+    return done
+
+
+def _hangs(seconds: float) -> HangsError:
+    return HangsError(errno.ETIMEDOUT, f"it takes longer than {seconds:g} s: a volume hangs or is very slow")
 
 
 class Patience:
@@ -30,21 +64,9 @@ class Patience:
             Exception: what it raises.
         """
         if not self._places.acquire(blocking=False):
-            raise HangsError(None, "too many calls hang already: a volume does not answer")
-        done: Future[T] = Future()
-        done.set_running_or_notify_cancel()
-
-        def run() -> None:
-            try:
-                done.set_result(what(*words))
-            except BaseException as error:  # noqa: BLE001  # it is the asker's, who must not wait for ever
-                done.set_exception(error)
-            finally:
-                self._places.release()
-
-        threading.Thread(target=run, name="patience", daemon=True).start()
-        waiting = asyncio.wrap_future(done)
+            raise HangsError(errno.EAGAIN, "too many calls hang already: a volume does not answer")
+        waiting = asyncio.wrap_future(_begun(what, words, self._places.release))
         await asyncio.wait([waiting], timeout=seconds)
         if not waiting.done():
-            raise HangsError(None, f"it takes longer than {seconds:g} s: a volume hangs or is very slow")
+            raise _hangs(seconds)
         return waiting.result()

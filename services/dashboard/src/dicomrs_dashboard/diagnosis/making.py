@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
 
 from dicomrs import VERSION
-from dicomrs.doctor import read_runs
+from dicomrs.doctor import Run, read_runs
 from dicomrs.heartbeat import read_heartbeat
 from dicomrs.log import hide_patients
 from dicomrs.log_files import LogLine, Wanted, newest
@@ -20,12 +20,14 @@ from dicomrs.study_view import StudyState, StudyView
 from dicomrs.survey import SERVICES
 from dicomrs_dashboard.diagnosis.model import LINES, STUDIES, Diagnosis, LogEntry, Reason, RouteReport, Study
 from dicomrs_dashboard.lights import light_of
+from dicomrs_dashboard.patience import HangsError, within
 from dicomrs_dashboard.status import RouteView
 
 MASK: Final = "•••"
 _PACKAGES: Final = ("fastapi", "starlette", "uvicorn", "jinja2", "pydantic", "structlog", "PyYAML", "xxhash")
 _DONE: Final = frozenset({StudyState.DELIVERED, StudyState.EMPTY, StudyState.DISCARDED})
 _LONGEST: Final = 1900  # characters; the model takes some more
+_SECONDS: Final = 5.0  # for each thing that is read: a volume that hangs is what may be looked into
 _CHECKS: Final = 20  # of a route
 
 
@@ -76,6 +78,7 @@ def _hidden(value: Any) -> Any:
 def _route(fs: FileSystem, route: ClinicRoute, view: RouteView, now: datetime, *, patients: bool) -> RouteReport:
     root = route.spec.storage.root
     light = light_of(view.status, now)
+    beats, checks = _read(fs, root)
     waiting = [one for one in view.survey.studies if one.state not in _DONE] if view.survey else []
     waiting.sort(key=lambda one: one.first_arrival, reverse=True)
     return RouteReport(
@@ -93,11 +96,23 @@ def _route(fs: FileSystem, route: ClinicRoute, view: RouteView, now: datetime, *
             for one in light.reasons
         ),
         status=view.status.model_dump(mode="json", by_alias=True),
-        heartbeats={} if view.status.error else {name: read_heartbeat(root, name) for name in SERVICES},
-        checks=() if view.status.error else tuple(read_runs(fs, root)[:_CHECKS]),
+        heartbeats=beats,
+        checks=checks,
         studies=tuple(_study(one, patients=patients) for one in waiting[:STUDIES]),
         more_studies=max(0, len(waiting) - STUDIES),
     )
+
+
+def _read(fs: FileSystem, root: str) -> tuple[dict[str, dict[str, Any]], tuple[Run, ...]]:
+    """What lies there besides; nothing if it hangs, which the light tells."""
+
+    def read() -> tuple[dict[str, dict[str, Any]], tuple[Run, ...]]:
+        return {name: read_heartbeat(root, name) for name in SERVICES}, tuple(read_runs(fs, root)[:_CHECKS])
+
+    try:
+        return within(_SECONDS, read)
+    except HangsError:
+        return {}, ()
 
 
 def _study(one: StudyView, *, patients: bool) -> Study:
@@ -127,7 +142,8 @@ def _log(folder: str | None) -> tuple[tuple[LogEntry, ...], str]:
     if folder is None:
         return (), "the services write no log files (--log-folder)"
     try:
-        return tuple(_entry(line) for line in newest(folder, Wanted(), LINES).lines), ""
+        found = within(_SECONDS, newest, folder, Wanted(), LINES)
+        return tuple(_entry(line) for line in found.lines), ""
     except OSError as error:
         return (), f"{folder}: {error.strerror}"
 
