@@ -1,9 +1,11 @@
 """A proxy in front of it: path prefixes, forwarded addresses, and who it says is signed in."""
 
+import asyncio
 from ipaddress import ip_network
 
 import pytest
 
+from dicomrs_dashboard.doors.coming import WhoComes
 from dicomrs_dashboard.doors.outside import Outside, is_base_path
 from dicomrs_dashboard.doors.people import Role
 from dicomrs_dashboard.doors.settings import ProxySettings, RoleMap
@@ -117,3 +119,18 @@ class TestTrustedHeader:
     def test_a_name_that_steers_what_shows_it_is_nobodys(self, name, asked):
         headers = PAGE | WHO | {"X-User": name.encode()}
         assert asked.browser(address=PROXY).get("/", headers=headers).status_code == 303
+
+    def test_a_live_page_of_somebody_whom_a_proxy_vouches_for_ends_after_a_while(self, monkeypatch):
+        now = [0.0]
+        monkeypatch.setattr("dicomrs_dashboard.doors.coming.time.monotonic", lambda: now[0])
+        scope = {"headers": [(b"x-user", b"ana"), (b"x-groups", b"admin")], "type": "http", "client": (PROXY, 1)}
+        scope |= {"state": {"proxied": True}, "scheme": "https", "root_path": ""}
+
+        async def inner(*_: object) -> None:
+            pass
+
+        door = WhoComes(inner, None, ProxySettings("X-User", "X-Groups"), RoleMap())
+        asyncio.run(door(scope, None, None))
+        assert scope["state"]["may_still_see"]()
+        now[0] = 600.0
+        assert not scope["state"]["may_still_see"]()

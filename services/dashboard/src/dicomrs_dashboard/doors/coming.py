@@ -1,5 +1,6 @@
 """Finds out who a request is from: by the cookie of a session, or by what a proxy of ours says."""
 
+import time
 from collections.abc import Callable
 from typing import Final
 
@@ -13,6 +14,7 @@ from dicomrs_dashboard.doors.sessions import Session, Sessions
 from dicomrs_dashboard.doors.settings import ProxySettings, RoleMap
 
 _LONGEST_NAME: Final = 200
+_LOOK_AGAIN_SECONDS: Final = 10 * 60.0
 _STREAM: Final = "text/event-stream"
 
 
@@ -50,7 +52,7 @@ class WhoComes:
             state["stranger"] = name
             return True
         state["person"] = Person(name, role, f"header {self._proxy.user} of the proxy", scope["client"][0])
-        state["may_still_see"] = _everybody_may
+        state["may_still_see"] = _for(_LOOK_AGAIN_SECONDS)
         return True
 
     def _by_session(self, scope: Scope, headers: Headers) -> None:
@@ -107,5 +109,7 @@ def _nobody_may() -> bool:
     return False
 
 
-def _everybody_may() -> bool:
-    return True
+def _for(seconds: float) -> Callable[[], bool]:
+    """Whom a proxy vouches for must be vouched for again: the page loads itself anew then."""
+    until = time.monotonic() + seconds
+    return lambda: time.monotonic() < until

@@ -12,6 +12,7 @@ from typing import Annotated, Final
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, ValidationError
 
+from dicomrs.log import get_logger
 from dicomrs.moments import moment
 from dicomrs.route.watch import Stamp, stamp
 from dicomrs.spool.fs import OsFileSystem, locked, make_folder, put_file, read_all, sync_folder
@@ -39,6 +40,8 @@ _BROKEN: Final = N_(
     "%(file)s is not what dicomrs wrote: bring it back from a backup; or move it away, and add the users anew with"
     " dicomrs user add"
 )
+
+logger = get_logger()
 
 
 class UsersError(Exception):
@@ -129,7 +132,10 @@ class Users:
     def follow(self, stop: threading.Event) -> None:
         """Look until stop is set, for what others write. To be called in a thread of its own."""
         while not stop.wait(LOOK_SECONDS):
-            self.look()
+            try:
+                self.look()
+            except Exception:
+                logger.exception("looking for changed users failed, it is tried again")
 
     def find(self, name: str) -> User | None:
         """The user of that name.
