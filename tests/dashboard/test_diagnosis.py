@@ -43,7 +43,7 @@ def asked(spool, ask):
 
 
 def exported(browser) -> str:
-    answer = browser.get("/diagnostics/file")
+    answer = browser.get("/diagnostics/download")
     assert answer.status_code == 200
     assert answer.headers["content-disposition"].startswith('attachment; filename="dicomrs-diagnosis-')
     return answer.text
@@ -76,10 +76,10 @@ def test_with_patients_only_for_an_admin_with_a_reason_and_on_record(asked):
     admin = asked.signed_in(Role.ADMIN, "ana")
     for role in (Role.VIEWER, Role.OPERATOR):
         browser = asked.signed_in(role)
-        assert '/diagnostics/file" class' not in browser.get("/diagnostics").text
-        assert browser.post("/diagnostics/file", data={"why": "curious"}).status_code == 403
-    assert "Say why" in admin.post("/diagnostics/file", data={"why": " "}, follow_redirects=True).text
-    answer = admin.post("/diagnostics/file", data={"why": "asked for by the vendor"})
+        assert '/diagnostics/download" class' not in browser.get("/diagnostics").text
+        assert browser.post("/diagnostics/download", data={"why": "curious"}).status_code == 403
+    assert "Say why" in admin.post("/diagnostics/download", data={"why": " "}, follow_redirects=True).text
+    answer = admin.post("/diagnostics/download", data={"why": "asked for by the vendor"})
     found = parse(answer.content)
     assert (found.patients, found.routes[0].studies[0].patient_name) == (True, NAME)
     assert "-with-patients" in answer.headers["content-disposition"]
@@ -92,7 +92,7 @@ def test_what_cannot_be_put_on_record_is_not_given(asked, tmp_path):
     log = tmp_path / ".dicomrs" / "audit.jsonl"
     log.unlink()
     log.mkdir()
-    answer = admin.post("/diagnostics/file", data={"why": "x"})
+    answer = admin.post("/diagnostics/download", data={"why": "x"})
     assert answer.status_code == 503
     assert NAME not in answer.text
 
@@ -103,7 +103,7 @@ HOSTILE = '</script><img src=x onerror="alert(1)">\u2028\u202e'
 def test_nothing_that_a_scanner_sends_ends_the_script_or_steers_the_page(asked, spool):
     spool.receive(*[respelled(one, HOSTILE[:30].encode()) for one in series(1)])
     admin = asked.signed_in(Role.ADMIN)
-    html = admin.post("/diagnostics/file", data={"why": "x"}).text
+    html = admin.post("/diagnostics/download", data={"why": "x"}).text
     assert html.count("</script>") == 1
     assert "<img" not in html
     assert parse(html.encode()).routes[0].studies

@@ -45,8 +45,9 @@ class Program:
     restart: Callable[[], None] = lambda: None
 
 
-def create_app(board: Board, token: BearerToken, doors: Doors, program: Program) -> FastAPI:
+def create_app(board: Board, token: BearerToken, doors: Doors, program: Program | None = None) -> FastAPI:
     """Put it together. A route that says not who may call it is a fault: see dicomrs_dashboard.doors.roles."""
+    program = program or Program()
     # The pages about the API would have browsers load scripts from the internet.
     app = FastAPI(
         title="dicomrs",

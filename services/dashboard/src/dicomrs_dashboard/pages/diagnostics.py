@@ -66,12 +66,12 @@ def diagnostics_router(site: Site, maker: Maker, note: Note) -> APIRouter:
         """The page."""
         return site.page(request, "diagnostics.html", found=await maker.make(person), longest=LONGEST_TEXT)
 
-    @router.get("/diagnostics/file")
+    @router.get("/diagnostics/download")
     async def file(request: Request, person: Viewer) -> Response:
         """The file, without patients' data."""
         return attached(request, await maker.make(person))
 
-    @router.post("/diagnostics/file")
+    @router.post("/diagnostics/download")
     async def whole_file(
         request: Request,
         person: Annotated[Person, Depends(admin)],
