@@ -7,8 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from anyio import CapacityLimiter, to_thread
-
 from dicomrs.route import ClinicRoute
 from dicomrs.spool.control import Discard, Hold, Release, Request, Resend, ask
 from dicomrs.spool.fs import FileSystem
@@ -16,10 +14,10 @@ from dicomrs.spool.mailbox import NoAnswerError
 from dicomrs_dashboard.doors.people import Person
 from dicomrs_dashboard.doors.record import Record
 from dicomrs_dashboard.language import N_, Language
+from dicomrs_dashboard.patience import Patience
 
 _TAKE_SECONDS: Final = 15.0  # the service looks for requests once a second
 _WORK_SECONDS: Final = 30.0  # a browser does not wait longer; the service goes on
-_AT_ONCE: Final = 8  # requests that may wait for a service at the same time
 
 _FAILED: Final = N_("It failed: %(reason)s")
 _NOT_ALL: Final = N_("Not done to all: %(notes)s")
@@ -41,10 +39,10 @@ def identity_of(person: Person) -> dict[str, str]:
 class Asking:
     """Of one program."""
 
-    def __init__(self, fs: FileSystem, record: Record) -> None:
+    def __init__(self, fs: FileSystem, record: Record, patience: Patience) -> None:
         self._fs = fs
         self._record = record
-        self._waiting = CapacityLimiter(_AT_ONCE)
+        self._patience = patience
 
     async def do(
         self, route: ClinicRoute, study: str, person: Person, make: Callable[[], Request], language: Language
@@ -66,9 +64,8 @@ class Asking:
         try:
             await self._record.note(person, "ask", **told, destination=request.destination)
             root = route.spec.storage.root
-            answer = await to_thread.run_sync(
-                ask, self._fs, root, request, _TAKE_SECONDS, _WORK_SECONDS, limiter=self._waiting
-            )
+            words = (self._fs, root, request, _TAKE_SECONDS, _WORK_SECONDS)
+            answer = await self._patience.call(ask, *words, seconds=2 * (_TAKE_SECONDS + _WORK_SECONDS))
         except (NoAnswerError, OSError) as error:
             return Told(language.say(_FAILED, reason=error), failed=True)
         if answer.failed:

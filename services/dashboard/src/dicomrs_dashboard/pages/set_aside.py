@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
-from anyio import to_thread
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse
 
@@ -20,6 +19,7 @@ from dicomrs_dashboard.doors.roles import need
 from dicomrs_dashboard.index import Row, StudyQuery
 from dicomrs_dashboard.language import N_
 from dicomrs_dashboard.pages.studies import is_masked
+from dicomrs_dashboard.patience import Patience
 from dicomrs_dashboard.site import Site
 from dicomrs_dashboard.status import RouteView
 from dicomrs_dashboard.studying import AsideGroup, AsideKind, aside_groups
@@ -78,7 +78,7 @@ def orphans(view: RouteView) -> list[tuple[str, SetAside]]:
     return [(view.status.name, one) for one in found if one.folder not in folders]
 
 
-def set_aside_router(site: Site, board: Board, record: Record) -> APIRouter:
+def set_aside_router(site: Site, board: Board, record: Record, patience: Patience) -> APIRouter:
     """The page."""
     router = APIRouter()
 
@@ -89,7 +89,7 @@ def set_aside_router(site: Site, board: Board, record: Record) -> APIRouter:
         """The page."""
         await record.saw(person, "set-aside")
         found = await board.studies(StudyQuery(aside=True, page=page))
-        studies = await to_thread.run_sync(_read_all, board, found.rows)
+        studies = await patience.call(_read_all, board, found.rows)
         lost = [one for view in await board.views() for one in orphans(view)]
         words: dict[str, Any] = {"kinds": KINDS, "what_to_do": WHAT_TO_DO, "explanation": explanation}
         return site.page(

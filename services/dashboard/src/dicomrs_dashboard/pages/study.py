@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
-from anyio import to_thread
 from fastapi import APIRouter, Depends, HTTPException, Path, Request, status
 from fastapi.responses import HTMLResponse, Response, StreamingResponse
 
@@ -22,6 +21,7 @@ from dicomrs_dashboard.board import Board
 from dicomrs_dashboard.doors.people import Person, Role
 from dicomrs_dashboard.doors.record import Record
 from dicomrs_dashboard.doors.roles import may_still_see, need
+from dicomrs_dashboard.patience import Patience
 from dicomrs_dashboard.shown import patient
 from dicomrs_dashboard.site import Site
 from dicomrs_dashboard.studying import timeline, whole
@@ -83,8 +83,8 @@ def read_metadata(fs: FileSystem, subject: Subject) -> list[str]:
 class StudyPages:
     """What all routes about one study share."""
 
-    def __init__(self, site: Site, board: Board, record: Record) -> None:
-        self.site, self.board, self.record = site, board, record
+    def __init__(self, site: Site, board: Board, record: Record, patience: Patience) -> None:
+        self.site, self.board, self.record, self.patience = site, board, record, patience
 
     async def subject(self, route: str, key: str) -> Subject:
         """The study; HTTPException if there is none."""
@@ -106,7 +106,7 @@ class StudyPages:
             nonlocal last
             subject = await self.subject(route, key)
             if last is None or last[0] is not subject.view:
-                last = subject.view, await to_thread.run_sync(read, self.board.fs, subject)
+                last = subject.view, await self.patience.call(read, self.board.fs, subject)
             return _shown(subject, last[1], page)
 
         return context
@@ -150,7 +150,7 @@ def study_router(pages: StudyPages) -> APIRouter:
         subject = await pages.subject(route, key)
         await pages.saw(person, subject)
         context = await pages.renderer(route, key, page)()
-        metadata = await to_thread.run_sync(read_metadata, pages.board.fs, subject)
+        metadata = await pages.patience.call(read_metadata, pages.board.fs, subject)
         counts = Counter(one.state.value.replace(" ", "-") for one in context["receipt"].objects)
         discardable = {what: counts[what.value] for what in What if counts[what.value]}
         return pages.site.page(
@@ -180,7 +180,7 @@ def study_router(pages: StudyPages) -> APIRouter:
         """Its receipt, to be printed."""
         subject = await pages.subject(route, key)
         await pages.saw(person, subject)
-        reading = await to_thread.run_sync(read, pages.board.fs, subject)
+        reading = await pages.patience.call(read, pages.board.fs, subject)
         words: dict[str, Any] = {"object_states": OBJECT_STATES, "explanation": explanation, "path": subject.path}
         return pages.site.page(request, "study/receipt.html", receipt=reading.receipt, **words)
 
@@ -189,7 +189,7 @@ def study_router(pages: StudyPages) -> APIRouter:
         """The same as `dicomrs receipt --json` writes."""
         subject = await pages.subject(route, key)
         await pages.saw(person, subject)
-        made = await to_thread.run_sync(receipt, pages.board.fs, subject.root, subject.view.folder, subject.route)
+        made = await pages.patience.call(receipt, pages.board.fs, subject.root, subject.view.folder, subject.route)
         text, headers = json.dumps(made.document(), indent=1), download(f"receipt-{key}.json")
         return Response(text, media_type="application/json", headers=headers)
 

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Annotated, Final
 
-from anyio import to_thread
 from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import Response, StreamingResponse
 
@@ -33,7 +32,7 @@ Admin = Annotated[Person, Depends(need(Role.ADMIN))]
 def study_actions_router(pages: StudyPages) -> APIRouter:
     """The actions."""
     router = APIRouter(prefix="/studies/{route}/{key}")
-    asking = Asking(pages.board.fs, pages.record)
+    asking = Asking(pages.board.fs, pages.record, pages.patience)
     _asking(router, pages, asking)
     _exporting(router, pages)
     _discarding(router, pages, asking)
@@ -105,7 +104,7 @@ def _exporting(router: APIRouter, pages: StudyPages) -> None:
         await pages.record.note(person, "ask", request="export", route=route, study=key, why=why)
         log = AuditLog(pages.board.fs, subject.root)
         told = {"action": "export", **identity_of(person), "why": why, "study": key, "folder": subject.view.folder}
-        begun = await to_thread.run_sync(log.append, {**told, "instance": "", "to": f"download by {person.address}"})
+        begun = await pages.patience.call(log.append, {**told, "instance": "", "to": f"download by {person.address}"})
 
         def ended(found: list[Copied], failed: str) -> None:
             log.append(_outcome(begun.number, found, failed))
@@ -128,7 +127,7 @@ def _discarding(router: APIRouter, pages: StudyPages, asking: Asking) -> None:
         what = _chosen(request.query_params.getlist("what"))
         if not what:
             return pages.site.go(request, subject.path, pages.say(request, _NOTHING_CHOSEN), failed=True)
-        reading = await to_thread.run_sync(read, pages.board.fs, subject)
+        reading = await pages.patience.call(read, pages.board.fs, subject)
         going = [one for one in reading.receipt.objects if one.state.value.replace(" ", "-") in what]
         return pages.site.page(
             request,
