@@ -55,6 +55,12 @@ imagePullPolicy: {{ .root.Values.image.pullPolicy }}
 terminationMessagePolicy: FallbackToLogsOnError
 {{- end }}
 
+{{- define "dicomrs.container.clock" -}}
+env:
+  - name: TZ
+    value: {{ .Values.timeZone | quote }}
+{{- end }}
+
 {{/* Who a pod is: nobody to Kubernetes (the operator alone says otherwise), uid 10001 to its files. */}}
 {{- define "dicomrs.pod.identity" -}}
 automountServiceAccountToken: {{ .token | default false }}
