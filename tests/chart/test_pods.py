@@ -10,7 +10,7 @@ pytestmark = pytest.mark.peer("helm")
 
 BOTH = pytest.mark.parametrize("values", [SAID, ALL], ids=["least", "all"])
 ROUTES = "/etc/dicomrs/routes/routes.yaml"
-# A kubelet refuses it for a pod on the node's network, whose own setting counts there.
+# The API server refuses it for a pod on the node's network, whose own setting counts there.
 PING = [{"name": "net.ipv4.ping_group_range", "value": "10001 10001"}]
 # The one container that may do more than nothing: it binds port 104.
 RECEIVER = "hospital-a-dicomrs-scp"

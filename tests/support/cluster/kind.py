@@ -2,11 +2,14 @@
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from support.cluster.programs import call
 from support.polling import eventually
+from support.processes import LOOPBACK, Child, free_port
 from tools.images import LIMITS, base_image, build, image_name, image_tag
 
 TOP = Path(__file__).resolve().parents[3]
@@ -52,6 +55,18 @@ class Cluster:
     def kubectl(self, *words: object, given: str | None = None, within: float = 120) -> str:
         """What kubectl prints; given: its standard input."""
         return call("kubectl", "--kubeconfig", self._kubeconfig, *words, given=given, within=within)
+
+    @contextmanager
+    def forwarded(self, namespace: str, service: str, port: int) -> Iterator[str]:
+        """For the length of a with block: the address on this machine at which a Service's port answers."""
+        here = free_port()
+        words = ["port-forward", "-n", namespace, f"service/{service}", f"{here}:{port}"]
+        child = Child(["kubectl", "--kubeconfig", str(self._kubeconfig), *words], self.folder / "port-forward.log")
+        try:
+            child.wait_for_port(here)
+            yield f"http://{LOOPBACK}:{here}"
+        finally:
+            child.close()
 
     def helm(self, *words: object, within: float = 300) -> str:
         """What helm prints."""
