@@ -7,7 +7,7 @@ import pytest
 from dicomrs.causes import Cause, Owner, owner_of
 from dicomrs.desk import Examine, ask_service
 from dicomrs.doctor import Check, State
-from doctor.conftest import FS, HTR, SCANNER, TARGET, failure, states, web_server
+from support.clinic_network import FS, HTR, SCANNER, TARGET, failure, states, web_server
 from support.network import PROGRAMS
 from support.polling import eventually
 from support.router import changed, route
@@ -41,7 +41,7 @@ def there(clinic, authority, tmp_path_factory, make_shared_router):
         route(folder / str(index), name=f"route-{index}", receiver={"port": PORT + index, **one})
         for index, one in enumerate(receivers)
     ]
-    clinic.run(*routes, make=make_shared_router)
+    clinic.run(make_shared_router(*routes, start=False))
     authority.issue(clinic.running.folder / "secrets" / "receiver", names=(f"IP:{HTR}",))
     eventually(lambda: clinic.running.spool(TLS).status("scp").get("listening"), "it listens with TLS")
     return clinic

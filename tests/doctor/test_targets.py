@@ -6,8 +6,8 @@ import pytest
 
 from dicomrs.causes import Cause, Owner, owner_of
 from dicomrs.doctor import Check, State
-from doctor.conftest import OWN, TARGET, failure, orthanc, states, storescp, web_server
 from support.certificates import Authority
+from support.clinic_network import OWN, TARGET, failure, orthanc, states, storescp, web_server
 from support.network import PROGRAMS
 from support.router import route
 
@@ -75,7 +75,7 @@ def there(clinic, authority, tmp_path_factory, make_shared_router):
     clinic.gateway.firewall(f"tcp dport {REFUSED} reject with icmp type admin-prohibited")
     clinic.gateway.must("ip", "route", "add", "unreachable", "10.91.9.0/24")
     receiver = {"bindAddress": "127.0.0.1", "port": 11104}
-    clinic.run(route(folder / "root", *DESTINATIONS, receiver=receiver), make=make_shared_router)
+    clinic.run(make_shared_router(route(folder / "root", *DESTINATIONS, receiver=receiver), start=False))
     secrets = clinic.running.folder / "secrets"
     authority.issue(secrets / "good")
     authority.issue(secrets / "distrusts", trusts=Authority(folder / "another"))

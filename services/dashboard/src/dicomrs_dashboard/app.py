@@ -72,7 +72,7 @@ def create_app(board: Board, token: BearerToken, doors: Doors, program: Program 
     study = StudyPages(site, board, doors.record, patience)
     app.include_router(study_router(study))
     app.include_router(study_actions_router(study))
-    app.include_router(connectivity_router(site, board))
+    app.include_router(connectivity_router(site, board, patience))
     maker = Maker(board, program.fs, patience, program.log_folder)
     app.include_router(diagnostics_router(site, maker, doors.record.note))
     app.include_router(audit_router(site, board, doors, patience))

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Final
 
-from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Depends, Form, HTTPException, Path, Query, Request, status
 from fastapi.responses import HTMLResponse, Response, StreamingResponse
 
@@ -16,17 +15,19 @@ from dicomrs.heartbeat import read_heartbeat
 from dicomrs.route import ClinicRoute
 from dicomrs.spool.fs import FileSystem
 from dicomrs.spool.mailbox import NoAnswerError
+from dicomrs_dashboard.asking import identity_of
 from dicomrs_dashboard.board import Board
 from dicomrs_dashboard.doors.people import Person, Role
 from dicomrs_dashboard.doors.roles import may_still_see, need
 from dicomrs_dashboard.examined import Connectivity, connectivity, outcome
 from dicomrs_dashboard.language import N_
+from dicomrs_dashboard.patience import Patience
 from dicomrs_dashboard.site import Site
 from dicomrs_dashboard.words.checks import BADGES, CHECKS, DIRECTIONS, PURPOSES, QUESTIONS, STATES, TOLD
 from dicomrs_dashboard.words.mails import mail
 
 _TAKE_SECONDS: Final = 5.0  # the desk looks four times a second
-_AT_ONCE: Final = 8  # roots that are read, or services that are asked, at the same time
+_LONGEST_SECONDS: Final = 20.0
 _NOT_BEGUN: Final = N_("The check did not begin: %(reason)s")
 
 Name = Annotated[str, Path(max_length=100)]
@@ -50,17 +51,17 @@ WORDS: Final[Mapping[str, Any]] = {
 class Records:
     """Reads examinations, and has them begun."""
 
-    def __init__(self, fs: FileSystem) -> None:
+    def __init__(self, fs: FileSystem, patience: Patience) -> None:
         self._fs = fs
-        self._limiter = CapacityLimiter(_AT_ONCE)
+        self._patience = patience
 
     async def of(self, route: ClinicRoute) -> Connectivity:
-        """All that is known of a route's connections."""
-        return await to_thread.run_sync(self._read, route, limiter=self._limiter)
+        """All that is known of a route's connections; OSError if its volume hangs."""
+        return await self._patience.call(self._read, route)
 
     async def run(self, route: ClinicRoute, run_id: str) -> Run | None:
-        """One examination."""
-        found = await to_thread.run_sync(read_run, self._fs, route.spec.storage.root, run_id, limiter=self._limiter)
+        """One examination; OSError if the volume hangs."""
+        found = await self._patience.call(read_run, self._fs, route.spec.storage.root, run_id)
         return found if found is not None and found.route == route.metadata.name else None
 
     async def examine(self, route: ClinicRoute, request: Examine) -> tuple[str, str]:
@@ -68,9 +69,8 @@ class Records:
         service = "scu" if request.destination else "scp"
         root = route.spec.storage.root
         try:
-            answer = await to_thread.run_sync(
-                ask_service, self._fs, root, service, request, _TAKE_SECONDS, limiter=self._limiter
-            )
+            words = (self._fs, root, service, request, _TAKE_SECONDS)
+            answer = await self._patience.call(ask_service, *words, seconds=_LONGEST_SECONDS)
         except (NoAnswerError, OSError) as error:
             return "", str(error)
         return answer.run, answer.failed
@@ -82,10 +82,10 @@ class Records:
         return connectivity(route, read_runs(self._fs, root), callers)
 
 
-def connectivity_router(site: Site, board: Board) -> APIRouter:
+def connectivity_router(site: Site, board: Board, patience: Patience) -> APIRouter:
     """The pages, their live streams, and what begins a check."""
     router = APIRouter()
-    records = Records(board.fs)
+    records = Records(board.fs, patience)
     _overview(router, site, board, records)
     _one_run(router, site, board, records)
     _beginning(router, site, board, records)
@@ -94,16 +94,19 @@ def connectivity_router(site: Site, board: Board) -> APIRouter:
 
 def _overview(router: APIRouter, site: Site, board: Board, records: Records) -> None:
     async def context(chosen: str) -> dict[str, Any]:
-        """Roots that cannot be read, or hang, are left alone: the overview says why."""
+        """Roots that cannot be read, or hang, are left alone, and why is told."""
         errors = {view.status.name: view.status.error for view in await board.views()}
-        wanted = [route for route in board.routes if chosen in ("", route.metadata.name)]
-        readable = [route for route in wanted if not errors.get(route.metadata.name, "…")]
-        return {
-            "found": [await records.of(route) for route in readable],
-            "errors": {route.metadata.name: errors.get(route.metadata.name, "") for route in wanted},
-            "chosen": chosen,
-            **WORDS,
-        }
+        found: list[Connectivity] = []
+        for route in board.routes:
+            name = route.metadata.name
+            if chosen not in ("", name):
+                errors.pop(name, None)
+            elif not errors.get(name):
+                try:
+                    found.append(await records.of(route))
+                except OSError as error:
+                    errors[name] = str(error)
+        return {"found": found, "errors": errors, "chosen": chosen, **WORDS}
 
     @router.get("/connectivity")
     async def page(request: Request, _: Viewer, route: Asked = "") -> HTMLResponse:
@@ -174,8 +177,7 @@ def _beginning(router: APIRouter, site: Site, board: Board, records: Records) ->
         """Begin one."""
         found = known(route, destination)
         asked = Examine(
-            who=person.name,
-            identified=f"{person.identified}, from {person.address}",
+            **identity_of(person),
             why="page Connectivity",
             destination=destination,
             send_image=wish == "image",
