@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import httpx2
-from authlib.integrations.starlette_client import OAuth, OAuthError
+from authlib.common.errors import AuthlibBaseError
 from fastapi import Request
 from fastapi.responses import RedirectResponse
 from joserfc.errors import JoseError
@@ -106,7 +106,7 @@ class OpenId:
         app.client_secret = self._secret()
         try:
             return await getattr(app, question)(*args, **kwargs)
-        except OAuthError as error:
+        except AuthlibBaseError as error:
             raise OpenIdError(_line(f"the provider refuses: {error.error} {error.description or ''}")) from error
         except JoseError as error:
             raise OpenIdError(_line(f"the provider's ID token is not in order: {error}")) from error
@@ -118,6 +118,8 @@ class OpenId:
     def _app(self) -> Any:
         """The library's side of it, made when somebody first wants it: without its files all else works."""
         if self._made is None:
+            from authlib.integrations.starlette_client import OAuth  # noqa: PLC0415  # 10 MB that others do not need
+
             path = self.settings.authority
             try:
                 verify = ssl.create_default_context(cafile=path) if path else True
