@@ -147,6 +147,16 @@ def _text(value: Any) -> str:
     return str(value)[:_LONGEST]
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """All logs, and of their steps those wanted, the newest first; people, actions: what there is to choose from."""
+
+    chains: Sequence[Chain] = ()
+    steps: Sequence[Step] = ()
+    people: Sequence[str] = ()
+    actions: Sequence[str] = ()
+
+
 class Trail:
     """The logs of a release. What was read of one is kept until its file changes: it may have 100,000 entries."""
 
@@ -155,11 +165,14 @@ class Trail:
         self._mutex = threading.Lock()
         self._read: dict[str, tuple[Stamp, Chain, list[Step]]] = {}
 
-    def look(self, roots: Mapping[str, str]) -> tuple[list[Chain], list[Step]]:
-        """The logs of roots, by the names that people know them by; steps: the newest first. It reads: on a thread."""
+    def look(self, roots: Mapping[str, str], wanted: Asked) -> Seen:
+        """The logs of roots, by the names that people know them by. Reads and sorts very much: on a thread."""
         found = [self._one(name, root) for name, root in roots.items()]
         steps = [step for _, some in found for step in some]
-        return [chain for chain, _ in found], sorted(steps, key=lambda step: (step.at, step.number), reverse=True)
+        taken = sorted(filter(wanted.takes, steps), key=lambda step: (step.at, step.number), reverse=True)
+        return Seen(
+            [chain for chain, _ in found], taken, _known(one.who for one in steps), _known(one.action for one in steps)
+        )
 
     def _one(self, name: str, root: str) -> tuple[Chain, list[Step]]:
         path = log_path(root)
@@ -188,6 +201,5 @@ def logs_of(state: str, own: str, routes: Iterable[tuple[str, str]]) -> dict[str
     return {own: state, **{name: root for name, root in routes if root != state}}
 
 
-def known(values: Iterable[str]) -> Sequence[str]:
-    """What to choose from."""
+def _known(values: Iterable[str]) -> list[str]:
     return sorted({value for value in values if value})

@@ -15,7 +15,7 @@ from dicomrs_dashboard.doors.roles import need
 from dicomrs_dashboard.language import N_
 from dicomrs_dashboard.patience import Patience
 from dicomrs_dashboard.site import Site
-from dicomrs_dashboard.trail import Asked, Chain, Step, Trail, known, log_path, logs_of
+from dicomrs_dashboard.trail import Asked, Seen, Trail, log_path, logs_of
 from dicomrs_dashboard.words.actions import ABOUT, ACTIONS
 
 ROWS: Final = 100  # of a page
@@ -54,29 +54,28 @@ def audit_router(site: Site, board: Board, doors: Doors, patience: Patience) -> 
         routes = ((route.metadata.name, route.spec.storage.root) for route in board.routes)
         return logs_of(doors.settings.state, OWN, routes)
 
-    async def look() -> tuple[list[Chain], list[Step], str]:
+    async def look(wanted: Asked) -> tuple[Seen, str]:
         try:
-            return *await patience.call(trail.look, roots()), ""
+            return await patience.call(trail.look, roots(), wanted), ""
         except OSError as error:
-            return [], [], error.strerror or str(error)
+            return Seen(), error.strerror or str(error)
 
     @router.get("/audit")
     async def show(
         request: Request, person: Admin, wanted: Annotated[Asked, Depends(asked)], page: int = 1
     ) -> HTMLResponse:
         await doors.record.saw(person, "audit")
-        chains, steps, trouble = await look()
-        taken = [step for step in steps if wanted.takes(step)]
-        pages = max(1, -(-len(taken) // ROWS))
+        seen, trouble = await look(wanted)
+        pages = max(1, -(-len(seen.steps) // ROWS))
         page = min(max(1, page), pages)
         context: dict[str, Any] = {
-            "chains": chains,
-            "steps": taken[(page - 1) * ROWS : page * ROWS],
-            "total": len(taken),
+            "chains": seen.chains,
+            "steps": seen.steps[(page - 1) * ROWS : page * ROWS],
+            "total": len(seen.steps),
             "page": page,
             "pages": pages,
-            "people": known(step.who for step in steps),
-            "actions": known(step.action for step in steps),
+            "people": seen.people,
+            "actions": seen.actions,
             "wanted": query(wanted),
             "trouble": trouble,
             "action_names": ACTIONS,
