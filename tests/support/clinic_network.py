@@ -58,7 +58,7 @@ class Clinic:
         service = "scu" if destination else "scp"
         request = Examine(who="ana", identified="password", why="a call", destination=destination, **wish)
         answer = ask_service(FS, root, service, request, 30)
-        assert not answer.failed
+        assert not answer.failed, answer.failed
         return eventually(
             lambda: (found := read_run(FS, root, answer.run)) and (found if found.ended else None), "it ends", 40
         )
