@@ -125,3 +125,40 @@ def test_a_fault_of_ours_is_raised_where_it_was_asked_for_and_the_next_one_looks
     with pytest.raises(ZeroDivisionError):
         error(lookout)
     assert error(lookout) == "seen"
+
+
+def test_what_was_seen_is_known_while_it_is_looked_again_and_not_under_another_route():
+    look = Slow()
+    lookout = Lookout(look)
+    assert not lookout.seen_within(ONE, 60)
+    assert error(lookout) == "look 1"
+    time.sleep(0.6)
+    look.free.clear()
+    lookout.glance(ONE)
+    eventually(lambda: len(look.looks) == 2, "it is looked again")
+    assert lookout.seen_within(ONE, 60)
+    assert not lookout.seen_within(ONE, 0.1)
+    assert not lookout.seen_within(OTHER, 60)
+    look.free.set()
+
+
+def test_after_something_was_done_only_a_look_that_begins_then_will_do():
+    look = Slow()
+    lookout = Lookout(look)
+    assert error(lookout) == "look 1"
+    lookout.has_changed()
+    assert not lookout.seen_within(ONE, 60)
+    assert error(lookout) == "look 2"
+
+    async def done_meanwhile() -> list[str]:
+        before = asyncio.create_task(lookout.view(ONE))
+        await asyncio.sleep(0.05)  # a look goes on
+        lookout.has_changed()
+        after = asyncio.create_task(lookout.view(ONE))
+        await asyncio.sleep(0.05)
+        look.free.set()
+        return [(await before).status.error, (await after).status.error]
+
+    time.sleep(0.6)
+    look.free.clear()
+    assert asyncio.run(done_meanwhile()) == ["look 3", "look 4"]

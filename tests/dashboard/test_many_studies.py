@@ -2,6 +2,7 @@
 on a machine that builds."""
 
 import resource
+import threading
 import time
 from collections.abc import Callable
 
@@ -10,6 +11,7 @@ import pytest
 from dicomrs.route import ClinicRoute
 from dicomrs.spool.fs import OsFileSystem
 from dicomrs.survey import survey
+from dicomrs_dashboard.doors.people import Role
 from dicomrs_dashboard.index import StudyIndex, StudyQuery
 from dicomrs_dashboard.looking import Looker
 from support.filled_spool import FilledSpool
@@ -26,11 +28,12 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> FilledSpool:
 
 
 def timed(what: str, work: Callable[[], object]) -> float:
-    began = time.perf_counter()
+    """Seconds of this processor that a piece of work took; a machine that others use too says nothing by its clock."""
+    began, used = time.perf_counter(), time.process_time()
     work()
-    seconds = time.perf_counter() - began
-    print(f"{what}: {1000 * seconds:.1f} ms")
-    return seconds
+    seconds, busy = time.perf_counter() - began, time.process_time() - used
+    print(f"{what}: {1000 * seconds:.1f} ms, of which {1000 * busy:.1f} ms of the processor")
+    return busy
 
 
 def memory() -> float:
@@ -66,6 +69,26 @@ def test_looks_and_pages_of_ten_thousand_studies(many):
     assert unchanged < 0.3
     assert arrival < 0.6
     assert slowest < 0.1
+
+
+def test_a_page_of_ten_thousand_studies_takes_less_than_a_tenth_of_a_second_of_the_server(many, ask):
+    asked = ask(route(many.root, destination("one", 1)))
+    browser = asked.signed_in(Role.OPERATOR)
+    assert browser.get("/studies").status_code == 200  # the first look
+    stop = threading.Event()
+    looking = threading.Thread(target=asked.board.keep_looking, args=(stop,))
+    looking.start()  # as the program does
+    try:
+        time.sleep(8)  # in which the folders that were made just now are read once more
+        seconds = {
+            path: min(timed(f"GET {path}", lambda path=path: browser.get(path)) for _ in range(5))
+            for path in ("/studies", "/studies?q=silva&sort=patient&order=asc&page=20", "/studies?state=parked")
+        }
+    finally:
+        stop.set()
+        looking.join()
+    assert "10,0" in browser.get("/studies").text
+    assert max(seconds.values()) < 0.1
 
 
 def test_what_is_seen_of_them_is_what_a_first_look_sees(many):

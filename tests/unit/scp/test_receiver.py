@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from dicomrs.heartbeat import read_heartbeat
+from dicomrs.received import received
 from dicomrs.route import ClinicRoute
 from dicomrs.route.secrets import Secrets
 from dicomrs.spool.fs import OsFileSystem
@@ -73,3 +75,35 @@ def test_an_object_that_is_not_whole_in_time_is_cut_off_before_the_root_is_given
     assert reader.read(10)[0] is PduType.ABORT
     with pytest.raises(PeerClosed):
         reader.read(10)
+
+
+def test_bytes_are_counted_while_the_association_is_open_once_and_on_after_a_new_start(tmp_path: Path) -> None:
+    one = instance(image(rows=64))
+    first, root = Scene(tmp_path / "root"), str(tmp_path / "root")
+
+    def counted(scene: Scene) -> int:
+        scene.receiver.beat(None, "")
+        found = received(read_heartbeat(root, "scp"))
+        assert found is not None
+        return sum(found.bytes.values())
+
+    try:
+        sock, reader = first.scanner()
+        assert reader.read(10)[0] is PduType.ASSOCIATE_AC
+        assert counted(first) == 0
+        sock.sendall(store_pdus(1, one, 1024))
+        reader.read(10)
+        length = len(one.dataset)
+        assert [counted(first), counted(first)] == [length, length]
+        sock.close()
+        eventually(lambda: not first.receiver._associations, "the association has ended")
+        assert counted(first) == length
+        first.receiver.stop(time.monotonic() + 10)
+        again = Scene(tmp_path / "root")
+        try:
+            assert counted(again) == length
+        finally:
+            again.receiver.stop(time.monotonic() + 10)
+            again.close()
+    finally:
+        first.close()

@@ -70,7 +70,7 @@ def main(arguments: Sequence[str]) -> Exit:
         return Exit.PORT_IN_USE
     fs = OsFileSystem()
     board, doors = Board(fs, manifests), make_doors(fs, settings)
-    _follow(stop, manifests=board.follow_manifests, users=doors.users.follow)
+    _follow(stop, manifests=board.follow_manifests, looks=board.keep_looking, users=doors.users.follow)
     if certificate:
         _follow(stop, certificate=certificate.follow)
     logger.info("listening", host=host, port=listener.getsockname()[1], tls=bool(certificate))

@@ -9,8 +9,8 @@ from typing import Final
 
 from dicomrs.route import ClinicRoute
 from dicomrs.spool.control import Discard, Hold, Release, Request, Resend, ask
-from dicomrs.spool.fs import FileSystem
 from dicomrs.spool.mailbox import NoAnswerError
+from dicomrs_dashboard.board import Board
 from dicomrs_dashboard.doors.people import Person
 from dicomrs_dashboard.doors.record import Record
 from dicomrs_dashboard.language import N_, Language
@@ -39,8 +39,8 @@ def identity_of(person: Person) -> dict[str, str]:
 class Asking:
     """Of one program."""
 
-    def __init__(self, fs: FileSystem, record: Record, patience: Patience) -> None:
-        self._fs = fs
+    def __init__(self, board: Board, record: Record, patience: Patience) -> None:
+        self._board = board
         self._record = record
         self._patience = patience
 
@@ -64,10 +64,12 @@ class Asking:
         try:
             await self._record.note(person, "ask", **told, destination=request.destination)
             root = route.spec.storage.root
-            words = (self._fs, root, request, _TAKE_SECONDS, _WORK_SECONDS)
+            words = (self._board.fs, root, request, _TAKE_SECONDS, _WORK_SECONDS)
             answer = await self._patience.call(ask, *words, seconds=2 * (_TAKE_SECONDS + _WORK_SECONDS))
         except (NoAnswerError, OSError) as error:
             return Told(language.say(_FAILED, reason=error), failed=True)
+        finally:
+            self._board.has_changed(route.spec.storage.root)
         if answer.failed:
             return Told(language.say(_FAILED, reason=answer.failed), failed=True)
         text = _done(language, request, answer.objects)

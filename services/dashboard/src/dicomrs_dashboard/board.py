@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from datetime import datetime
+from typing import Final
 
 from dicomrs import VERSION
 from dicomrs.log import get_logger
@@ -14,6 +15,10 @@ from dicomrs.study_view import StudyView
 from dicomrs_dashboard.index import StudyIndex, StudyPage, StudyQuery
 from dicomrs_dashboard.looking import PATIENCE_SECONDS, Looker, Lookout
 from dicomrs_dashboard.status import RouteView
+
+_PACE_SECONDS: Final = 5.0
+_RECENT_SECONDS: Final = 10.0
+"""A list of studies that is no older is shown at once, while it is looked again; its live stream brings the rest."""
 
 logger = get_logger()
 
@@ -27,6 +32,7 @@ class Board:
         self._manifests = manifests
         self._patience = patience
         self._lookouts: dict[str, Lookout] = {}
+        self._mutex = threading.Lock()
 
     @property
     def routes(self) -> tuple[ClinicRoute, ...]:
@@ -46,15 +52,31 @@ class Board:
             except Exception:
                 logger.exception("looking for changed manifests failed, it is tried again")
 
+    def keep_looking(self, stop: threading.Event) -> None:
+        """Look at all roots now and then, whoever asks, until stop is set. To be called in a thread of its own.
+
+        So a page finds what is hardly older than it takes to read it.
+        """
+        while True:
+            try:
+                for lookout, route in self._watched():
+                    lookout.glance(route)
+            except Exception:
+                logger.exception("looking at the roots failed, it is tried again")
+            if stop.wait(_PACE_SECONDS):
+                return
+
     async def views(self) -> list[RouteView]:
         """How each route stands."""
-        routes = self.routes
-        roots = [route.spec.storage.root for route in routes]
-        self._lookouts = {root: self._lookouts.get(root) or self._lookout() for root in roots}
-        self._index.keep(roots)
-        return await asyncio.gather(
-            *(self._lookouts[root].view(route) for root, route in zip(roots, routes, strict=True))
-        )
+        return await asyncio.gather(*(lookout.view(route) for lookout, route in self._watched()))
+
+    def _watched(self) -> list[tuple[Lookout, ClinicRoute]]:
+        with self._mutex:
+            routes = self.routes
+            roots = [route.spec.storage.root for route in routes]
+            self._lookouts = {root: self._lookouts.get(root) or self._lookout() for root in roots}
+            self._index.keep(roots)
+            return [(self._lookouts[root], route) for root, route in zip(roots, routes, strict=True)]
 
     def _lookout(self) -> Lookout:
         return Lookout(Looker(self.fs, self._index), self._patience)
@@ -72,10 +94,23 @@ class Board:
         found = (to.name for route in self._manifests.routes for to in route.spec.destinations)
         return list(dict.fromkeys(found))
 
-    async def studies(self, query: StudyQuery) -> StudyPage:
-        """A page of the studies, as they are now; of a root that hangs, as they last were."""
-        await self.views()
+    async def studies(self, query: StudyQuery, *, at_once: bool = False) -> StudyPage:
+        """A page of the studies, as they are now; of a root that hangs, as they last were.
+
+        at_once: as they were a few seconds ago will do.
+        """
+        watched = self._watched()
+        if at_once and all(lookout.seen_within(route, _RECENT_SECONDS) for lookout, route in watched):
+            for lookout, route in watched:
+                lookout.glance(route)
+        else:
+            await self.views()
         return await asyncio.to_thread(self._index.page, query)
+
+    def has_changed(self, root: str) -> None:
+        """Something was done to a root just now; whoever asks from now on sees it."""
+        if lookout := self._lookouts.get(root):
+            lookout.has_changed()
 
     async def study(self, route: str, key: str) -> StudyView | None:
         """One study, by the names that logs and commands give the route and it; None: there is none."""

@@ -84,10 +84,13 @@ class Lookout:
         self._patience = patience
         self._mutex = threading.Lock()
         self._last: _Look | None = None
+        self._done: _Look | None = None
+        self._changed = 0.0
         self._took = 0.0
 
     async def view(self, route: ClinicRoute) -> RouteView:
         """How the route stands. It never waits longer than its patience for a volume that hangs."""
+        changed = self._changed
         while True:
             now = time.monotonic()
             look = self._current(route, now)
@@ -96,15 +99,31 @@ class Lookout:
                 await asyncio.wait([asyncio.wrap_future(look.view)], timeout=left)
             if not look.view.done():
                 return unseen(route, _hangs(route.spec.storage.root, time.monotonic() - look.began))
-            if look.route == route:
+            if look.route == route and look.began >= changed:
                 return look.view.result()
+
+    def has_changed(self) -> None:
+        """Something was done to the root just now: no look that has begun before tells of it."""
+        self._changed = time.monotonic()
+
+    def glance(self, route: ClinicRoute) -> None:
+        """Have it looked at if what was last seen is not good any more; do not wait for it."""
+        self._current(route, time.monotonic())
+
+    def seen_within(self, route: ClinicRoute, seconds: float) -> bool:
+        """Whether a look at the route as it is now has ended, well, in the last seconds."""
+        done = self._done
+        if done is None or done.route != route or done.began < self._changed:
+            return False
+        return time.monotonic() - done.ended <= seconds
 
     def _current(self, route: ClinicRoute, now: float) -> _Look:
         with self._mutex:
-            if self._last is None or not self._last.serves(route, now):
-                self._last = _Look(route, now)
-                threading.Thread(target=self._run, args=(self._last,), name="look", daemon=True).start()
-            return self._last
+            last = self._last
+            if last is None or not last.serves(route, now) or (last.view.done() and last.began < self._changed):
+                last = self._last = _Look(route, now)
+                threading.Thread(target=self._run, args=(last,), name="look", daemon=True).start()
+            return last
 
     def _run(self, look: _Look) -> None:
         look.view.set_running_or_notify_cancel()  # a request that goes away takes nothing from the others
@@ -116,6 +135,7 @@ class Lookout:
             return
         look.ended = time.monotonic()
         self._took = look.seconds
+        self._done = look
         look.view.set_result(view)
 
 

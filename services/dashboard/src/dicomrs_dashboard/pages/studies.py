@@ -79,9 +79,9 @@ def studies_router(site: Site, board: Board, record: Record) -> APIRouter:
     router = APIRouter()
     viewer = need(Role.VIEWER)
 
-    async def context(query: StudyQuery) -> dict[str, Any]:
+    async def context(query: StudyQuery, *, at_once: bool = False) -> dict[str, Any]:
         return {
-            "found": await board.studies(query),
+            "found": await board.studies(query, at_once=at_once),
             "query": query,
             "fields": fields_of(query),
             "columns": COLUMNS,
@@ -103,7 +103,7 @@ def studies_router(site: Site, board: Board, record: Record) -> APIRouter:
             "destinations": board.destinations(),
             "all_states": list(StudyState),
         }
-        return site.page(request, "studies.html", **await context(query), **filters)
+        return site.page(request, "studies.html", **await context(query, at_once=True), **filters)
 
     @router.get("/live/studies")
     async def live(request: Request, person: Annotated[Person, Depends(viewer)]) -> StreamingResponse:

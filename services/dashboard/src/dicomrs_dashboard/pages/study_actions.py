@@ -32,7 +32,7 @@ Admin = Annotated[Person, Depends(need(Role.ADMIN))]
 def study_actions_router(pages: StudyPages) -> APIRouter:
     """The actions."""
     router = APIRouter(prefix="/studies/{route}/{key}")
-    asking = Asking(pages.board.fs, pages.record, pages.patience)
+    asking = Asking(pages.board, pages.record, pages.patience)
     _asking(router, pages, asking)
     _exporting(router, pages)
     _discarding(router, pages, asking)
