@@ -112,6 +112,14 @@ def test_what_a_peer_says_is_escaped_and_steers_nothing(clinic, spool, ask):
     assert "&lt;img onerror" in page
 
 
+def test_a_status_file_of_nonsense_spoils_no_page(clinic, spool, ask):
+    peers = [7, {}, {"address": [], "at": {}, "calling": None}, {"address": "\ud800", "at": "\u202e", "calling": "<b>"}]
+    spool.heartbeat("scp", AT, peers=peers)
+    page = html(ask(clinic).signed_in(Role.VIEWER), "/connectivity")
+    assert "<b>" not in page
+    assert "\u202e" not in page
+
+
 @pytest.mark.parametrize("path", ["clinic/20260101T000000-scu-000000", "clinic/..%2f..%2fetc", "other/x"])
 def test_a_check_that_is_not_there_is_not_found(clinic, ask, path):
     html(ask(clinic).signed_in(Role.VIEWER), f"/connectivity/{path}", 404)

@@ -54,7 +54,17 @@ def test_a_run_whose_service_has_ended_is_not_running_for_ever(root):
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"{", b"[]", b"\xff", b'{"id": 7}', b"[" * 300_000, b'{"steps": [{"check": "magic"}]}']
+    "content",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"\xff",
+        b'{"id": 7}',
+        b"[" * 300_000,
+        b'{"steps": [{"check": "magic"}]}',
+        b'{"steps": [{"check": "tcp", "milliseconds": 1e999}]}',
+    ],
 )
 def test_nonsense_on_the_disk_is_no_run(root, content):
     run = begun()

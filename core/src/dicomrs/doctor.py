@@ -72,7 +72,7 @@ class Step(_Part):
     cause: Cause | None = None
     params: dict[str, str] = Field(default_factory=dict)
     detail: str = ""
-    milliseconds: float = 0.0
+    milliseconds: float = Field(0.0, ge=0, lt=1e9)
 
 
 class Interface(_Part):

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from dicomrs.causes import Cause
 from dicomrs.doctor import Check, Run, State
+from dicomrs.moments import moment
 from dicomrs.route import ClinicRoute
 
 ANY = "any"
@@ -88,7 +89,7 @@ def last_seen(row: Row, runs: Iterable[Run], peers: Iterable[Mapping[str, object
     """
     if row.purpose is Purpose.IMAGES_IN:
         own = {row.destination, "127.0.0.1", "::1"}
-        return _last_caller(one for one in peers if one.get("address") not in own)
+        return _last_caller(one for one in peers if str(one.get("address")) not in own)
     check = {Purpose.IMAGES_OUT: Check.TCP, Purpose.PING: Check.PING}.get(row.purpose)
     for run in runs:
         if check is None or run.destination != row.name:
@@ -101,7 +102,8 @@ def last_seen(row: Row, runs: Iterable[Run], peers: Iterable[Mapping[str, object
 
 def _last_caller(peers: Iterable[Mapping[str, object]]) -> Seen | None:
     """The newest association, refused or not: it has come through."""
-    newest = max(peers, key=lambda one: str(one.get("at", "")), default=None)
-    if newest is None:
+    found = [(at, one) for one in peers if (at := moment(str(one.get("at", "")))) is not None]
+    if not found:
         return None
-    return Seen(str(newest.get("at", "")), None, f"{newest.get('calling', '')} ({newest.get('address', '')})")
+    at, newest = max(found, key=lambda pair: pair[0])
+    return Seen(at.isoformat(), None, f"{newest.get('calling', '')} ({newest.get('address', '')})")

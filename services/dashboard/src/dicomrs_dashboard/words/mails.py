@@ -71,7 +71,7 @@ _OUT: Final = N_(
 
 Hello,
 
-images from our DICOM router do not reach your system. We checked the connection at %(when)s:
+images from our DICOM router do not reach %(called)s. We checked the connection at %(when)s:
 
 From: %(own)s, AE title %(calling)s
 To: %(host)s, TCP port %(port)s, AE title %(called)s
