@@ -65,7 +65,7 @@ def test_what_was_done_stands_there_with_who_when_from_where_why_and_how_it_ende
 
 def test_looking_at_it_is_on_record_too(admin):
     page(admin)
-    assert any("looked at" in row and "what: audit" in row for row in rows(page(admin)))
+    assert any("looked at" in row and "what: the page Audit" in row for row in rows(page(admin)))
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from dicomrs_dashboard.language import N_
 from dicomrs_dashboard.patience import Patience
 from dicomrs_dashboard.site import Site
 from dicomrs_dashboard.trail import Asked, Seen, Trail, log_path, logs_of
-from dicomrs_dashboard.words.actions import ABOUT, ACTIONS
+from dicomrs_dashboard.words.actions import ABOUT, ACTIONS, VALUES
 
 ROWS: Final = 100  # of a page
 OWN: Final = N_("dashboard")
@@ -80,6 +80,7 @@ def audit_router(site: Site, board: Board, doors: Doors, patience: Patience) -> 
             "trouble": trouble,
             "action_names": ACTIONS,
             "about_names": ABOUT,
+            "value_names": VALUES,
         }
         return site.page(request, "audit.html", **context)
 

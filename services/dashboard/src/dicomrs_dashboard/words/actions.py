@@ -41,3 +41,18 @@ ABOUT: Final[Mapping[str, str]] = {
     "text": N_("text"),
     "what": N_("what"),
 }
+VALUES: Final[Mapping[str, str]] = {
+    **ACTIONS,
+    "viewer": N_("viewer"),
+    "operator": N_("operator"),
+    "admin": N_("admin"),
+    "password": N_("password"),
+    "one-time code": N_("one-time code"),
+    "operating system": N_("operating system"),
+    "audit": N_("the page Audit"),
+    "studies": N_("the page Studies"),
+    "set-aside": N_("the page Set aside"),
+    "study": N_("the page of a study"),
+    "dashboard": N_("dashboard"),
+}
+"""Of these fields, and how it is known who somebody is."""
