@@ -183,9 +183,10 @@ def test_export_downloads_what_is_here(site: Site, enter, tmp_path):
 
 
 def test_discard_of_what_came_without_pixels(site: Site, enter):
-    send(site, instance(image(study="1.2.840.1.44", patient_name="Discarding^Di", without=("PixelData",))))
     person = enter(Role.ADMIN)
     page = person.open("/set-aside")
+    send(site, instance(image(study="1.2.840.1.44", patient_name="Discarding^Di", without=("PixelData",))))
+    page.get_by_role("link", name="Show it as it is now").click()
     card = page.get_by_role("article").filter(has_text="Discarding^Di")
     expect(card).to_contain_text("The image came without its pixels.")
     card.get_by_role("link", name="Export or discard").click()

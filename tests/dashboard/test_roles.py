@@ -47,6 +47,7 @@ EXPECTED: dict[str, str | Role] = {
     "GET /studies/{route}/{key}/discard": Role.ADMIN,
     "POST /studies/{route}/{key}/discard": Role.ADMIN,
     "GET /set-aside": Role.VIEWER,
+    "GET /live/set-aside": Role.VIEWER,
     "GET /connectivity": Role.VIEWER,
     "GET /live/connectivity": Role.VIEWER,
     "GET /connectivity/{route}/{run_id}": Role.VIEWER,

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
+from zlib import crc32
 
-from fastapi import APIRouter, Depends, Request
-from fastapi.responses import HTMLResponse
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.responses import HTMLResponse, StreamingResponse
 
 from dicomrs.receipt import receipt
 from dicomrs.spool.fs import FileSystem
@@ -15,8 +16,8 @@ from dicomrs.survey import SetAside
 from dicomrs_dashboard.board import Board
 from dicomrs_dashboard.doors.people import Person, Role
 from dicomrs_dashboard.doors.record import Record
-from dicomrs_dashboard.doors.roles import need
-from dicomrs_dashboard.index import Row, StudyQuery
+from dicomrs_dashboard.doors.roles import may_still_see, need
+from dicomrs_dashboard.index import Row, StudyPage, StudyQuery
 from dicomrs_dashboard.language import N_
 from dicomrs_dashboard.pages.studies import is_masked
 from dicomrs_dashboard.patience import Patience
@@ -78,6 +79,16 @@ def orphans(view: RouteView) -> list[tuple[str, SetAside]]:
     return [(view.status.name, one) for one in found if one.folder not in folders]
 
 
+def fingerprint(found: StudyPage) -> str:
+    """Differs once what a page shows is not what there is any more. Pure."""
+    rows = [
+        (row.route, one.key, one.parked, one.held, one.quarantined, one.damaged, one.no_destination)
+        for row in found.rows
+        for one in (row.study,)
+    ]
+    return f"{crc32(repr((found.total, rows)).encode()):08x}"
+
+
 def set_aside_router(site: Site, board: Board, record: Record, patience: Patience) -> APIRouter:
     """The page."""
     router = APIRouter()
@@ -96,6 +107,7 @@ def set_aside_router(site: Site, board: Board, record: Record, patience: Patienc
             request,
             "set_aside.html",
             found=found,
+            seen=fingerprint(found),
             studies=studies,
             lost=lost,
             masked=is_masked(person.role),
@@ -103,6 +115,22 @@ def set_aside_router(site: Site, board: Board, record: Record, patience: Patienc
             longest=LONGEST_TEXT,
             **words,
         )
+
+    @router.get("/live/set-aside")
+    async def live(
+        request: Request,
+        _person: Annotated[Person, Depends(need(Role.VIEWER))],
+        seen: Annotated[str, Query(max_length=8)] = "",
+        page: int = 1,
+    ) -> StreamingResponse:
+        """Whether it has changed since. It is not changed under the hands of who types a reason."""
+
+        async def render() -> str:
+            found = await board.studies(StudyQuery(aside=True, page=page))
+            changed = fingerprint(found) != seen
+            return site.render(request, "set_aside/_changed.html", changed=changed, page=page)
+
+        return site.live.response(site.key(request, "set-aside", seen, page), render, may_still_see(request))
 
     return router
 
