@@ -120,8 +120,9 @@ class Supervisor:
             self._retry(child, now, 0.0, f"it cannot be started: {error.strerror}")
         else:
             if child.command.aside:
+                nice = os.getpriority(os.PRIO_PROCESS, 0) + _NICE  # more than 19 counts as 19
                 with suppress(ProcessLookupError):
-                    os.setpriority(os.PRIO_PROCESS, child.process.pid, _NICE)  # its threads inherit it
+                    os.setpriority(os.PRIO_PROCESS, child.process.pid, nice)  # its threads inherit it
             logger.info("child started", child=child.name, pid=child.process.pid)
 
     def _retry(self, child: _Child, now: float, lived: float, reason: str) -> None:
