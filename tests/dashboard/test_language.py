@@ -67,3 +67,9 @@ def test_what_has_just_been_does_not_change_every_second():
     assert english.ago("2026-01-22T10:15:17+00:00", now) == english.ago("2026-01-22T10:15:12+00:00", now)
     assert english.ago("2026-01-22T08:15:30+00:00", now) == "2 hours ago"
     assert english.ago("no moment", now) == "no moment"
+
+
+def test_a_study_date_is_written_as_people_do_and_nonsense_stays():
+    assert LANGUAGES["en"].da("20260122") == "2026-01-22"
+    assert LANGUAGES["pt-BR"].da("20260122") == "22/01/2026"
+    assert [LANGUAGES["en"].da(text) for text in ("", "20261340", "soon")] == ["", "20261340", "soon"]

@@ -112,6 +112,13 @@ class Language:
         """The date; in English the one that readers of both sides of an ocean take for the same day."""
         return dates.format_date(when, "yyyy-MM-dd" if self.tag == "en" else "dd/MM/yyyy", locale=self.locale)
 
+    def da(self, text: str) -> str:
+        """A date as DICOM has it (DA, PS3.5 6.2: YYYYMMDD); a text that is none stays as it is."""
+        try:
+            return self.day(datetime.strptime(text.strip(), "%Y%m%d"))  # noqa: DTZ007  # a day has no time zone
+        except ValueError:
+            return text
+
     def hour(self, when: datetime) -> str:
         """Hour and minute."""
         return when.strftime("%H:%M")
@@ -161,4 +168,5 @@ def filters(language: Language) -> dict[str, Any]:
         "moment": language.moment,
         "ago": language.ago,
         "hour": language.hour,
+        "da": language.da,
     }
