@@ -4,8 +4,10 @@ import json
 import re
 from datetime import datetime
 from pathlib import Path
+from time import process_time
 
 import pytest
+from pydantic import JsonValue
 
 from dicomrs.causes import Cause
 from dicomrs.doctor import Check, State, Step, new_run, write_run
@@ -198,3 +200,13 @@ def test_of_checks_the_newest_count_and_what_passes_by_does_not():
     after = report(checks=(run(State.FAILED), run(State.OK)), status={"lookedAt": "b", "parked": 1})
     assert differences(before, after) == [Difference(Area.CHECK, "clinic", "scu.tap.tcp", "ok", "failed")]
     assert differences(before, before) == []
+
+
+def test_long_names_over_very_many_values_cost_no_more_than_their_reading():
+    values: list[JsonValue] = [[number] * 500 for number in range(500)]
+    route_of = RouteReport(name="clinic", manifest={"K" * 4_000_000: values})
+    before = Diagnosis(at="", who="", version="", routes=(route_of,))
+    began = process_time()
+    found = differences(before, Diagnosis(at="", who="", version=""))
+    assert process_time() - began < 20  # minutes, where the name is copied for each value
+    assert max(len(one.where) for one in found) <= 300

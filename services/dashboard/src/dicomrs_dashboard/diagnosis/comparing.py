@@ -87,6 +87,7 @@ def _route_facts(route: RouteReport) -> Iterator[tuple[_Place, str]]:
 
 def _leaves(value: JsonValue, where: str = "") -> Iterator[tuple[str, str]]:
     """The single values, each with its place; parts of a list go by their names."""
+    where = where[:300]  # here, not at the end: a long name would be copied for each of the values below it
     if isinstance(value, dict):
         for name, one in islice(value.items(), MOST):
             if name not in _FLEETING:
@@ -96,4 +97,4 @@ def _leaves(value: JsonValue, where: str = "") -> Iterator[tuple[str, str]]:
             own = one.get("name", number) if isinstance(one, dict) else number
             yield from _leaves(one, f"{where}[{str(own)[:100]}]")
     else:
-        yield where[:300], "" if value is None else str(value)[:300]
+        yield where, "" if value is None else str(value)[:300]

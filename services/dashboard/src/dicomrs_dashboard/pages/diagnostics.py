@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse, Response
 from dicomrs.spool.fs import FileSystem
 from dicomrs.spool.mailbox import LONGEST_TEXT
 from dicomrs_dashboard.board import Board
-from dicomrs_dashboard.diagnosis.comparing import MOST, Area, differences
+from dicomrs_dashboard.diagnosis.comparing import MOST, Area, Difference, differences
 from dicomrs_dashboard.diagnosis.files import NoDiagnosisError, file_name, parse
 from dicomrs_dashboard.diagnosis.making import Order, diagnose
 from dicomrs_dashboard.diagnosis.model import LARGEST, Diagnosis
@@ -54,6 +54,23 @@ class Maker:
         now = datetime.now().astimezone()
         return await self._patience.call(diagnose, self._fs, routes, order, now, seconds=_SECONDS)
 
+    async def parse(self, data: bytes) -> Diagnosis:
+        """What somebody hands over. On a thread, for it may be made to take long, and all pages wait meanwhile.
+
+        Raises:
+            NoDiagnosisError: it is none, or too large.
+            OSError: it takes too long.
+        """
+        return await self._patience.call(parse, data, seconds=_SECONDS)
+
+    async def compare(self, before: Diagnosis, after: Diagnosis) -> list[Difference]:
+        """What is different, on a thread as well.
+
+        Raises:
+            OSError: it takes too long.
+        """
+        return await self._patience.call(differences, before, after, seconds=_SECONDS)
+
 
 def diagnostics_router(site: Site, maker: Maker, note: Note) -> APIRouter:
     """The page, the file and the comparison. note: puts on record what a person does here (doors.record)."""
@@ -89,10 +106,10 @@ def diagnostics_router(site: Site, maker: Maker, note: Note) -> APIRouter:
         """What has changed since an earlier file, whoever has written that."""
         words: dict[str, Any] = {"areas": AREAS, "most": MOST, "trouble": "", "found": [], "earlier": None}
         try:
-            before = parse(await earlier.read(LARGEST + 1))
+            before = await maker.parse(await earlier.read(LARGEST + 1))
         except NoDiagnosisError as error:
             return site.page(request, "diagnostics/compared.html", 422, **(words | {"trouble": str(error)}))
-        words |= {"earlier": before, "found": differences(before, await maker.make(person))}
+        words |= {"earlier": before, "found": await maker.compare(before, await maker.make(person))}
         return site.page(request, "diagnostics/compared.html", **words)
 
     def attached(request: Request, found: Diagnosis) -> Response:
