@@ -96,6 +96,11 @@ class TestTrustedHeader:
         assert "josé" in asked.browser(address=PROXY).get("/", headers=WHO).text
         assert asked.browser(address="192.0.2.1").get("/", headers=WHO | PAGE).status_code == 303
 
+    def test_of_a_proxy_that_adds_to_what_a_stranger_sends_nothing_is_believed(self, asked):
+        told = [("X-User", "boss"), ("X-User", "ana"), ("X-Groups", "it")]
+        answer = asked.browser(address="10.0.0.9").get("/", headers=[*told, ("Accept", "text/html")])
+        assert answer.status_code == 303
+
     def test_a_forwarded_address_makes_no_proxy_of_anybody(self, asked):
         forged = WHO | PAGE | {"X-Forwarded-For": PROXY}
         assert asked.browser(address="192.0.2.1").get("/", headers=forged).status_code == 303

@@ -43,7 +43,9 @@ class WhoComes:
 
     def _by_proxy(self, scope: Scope, headers: Headers) -> bool:
         state = scope["state"]
-        name = _text(headers.get(self._proxy.user, "")) if self._proxy.user and state["proxied"] else ""
+        names = headers.getlist(self._proxy.user) if self._proxy.user and state["proxied"] else []
+        # Of two, one is not the proxy's: it adds to what a stranger sends, instead of taking its place.
+        name = _text(names[0]) if len(names) == 1 else ""
         if not name:
             return False
         told = headers.getlist(self._proxy.groups)
