@@ -103,3 +103,42 @@ def test_who_is_signed_out_sees_no_more():
         assert live.readers == 0
 
     asyncio.run(play())
+
+
+def test_who_may_see_it_no_more_gets_no_change_that_comes_while_the_page_waits():
+    async def play() -> None:
+        figure, live, signed_in = Figure(), Live(seconds=0.02), [True]
+        events = reader(live, figure, lambda: bool(signed_in))
+        await next_event(events)
+        coming = asyncio.ensure_future(next_event(events))
+        await asyncio.sleep(0.1)
+        signed_in.clear()
+        figure.value = "secret"
+        assert await coming == b"event: signed-out\ndata: \n\n"
+
+    asyncio.run(play())
+
+
+def test_a_page_that_fails_each_second_tells_the_log_once(capsys):
+    async def play() -> None:
+        asked = 0
+
+        async def fail() -> str:
+            nonlocal asked
+            asked += 1
+            raise KeyError("gone")
+
+        async def look() -> None:
+            await anext(events)
+
+        events = aiter(Live(seconds=0.01).response("gone", fail, lambda: True).body_iterator)
+        looking = asyncio.ensure_future(look())
+        await asyncio.sleep(0.3)
+        looking.cancel()
+        with suppress(asyncio.CancelledError):
+            await looking
+        assert asked > 5
+
+    asyncio.run(play())
+    told = capsys.readouterr()
+    assert (told.out + told.err).count("a live page cannot be put together") == 1

@@ -39,11 +39,15 @@ class _Channel:
 
     async def _keep(self) -> None:
         last: str | None = None
+        failed = ""
         while True:
             try:
                 piece: str | None = await self._render()
-            except Exception:
-                logger.exception("a live page cannot be put together, it is tried again")
+                failed = ""
+            except Exception as error:
+                # Once for each reason: a line a second for each page that is open would push all else out of the log.
+                if failed != (failed := repr(error)):
+                    logger.exception("a live page cannot be put together, it is tried again")
                 piece = last
             if piece != last and piece is not None:
                 last = piece
@@ -92,6 +96,8 @@ class Live:
         try:
             while may_see():
                 if await channel.newer_than(version, HEARTBEAT_SECONDS):
+                    if not may_see():
+                        break  # who has signed out while it waited is shown nothing more
                     version = channel.version
                     yield channel.event
                 else:
