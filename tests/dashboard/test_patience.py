@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 
 import pytest
 
@@ -38,3 +39,15 @@ def test_a_call_that_hangs_is_given_up_and_others_go_on_until_too_many_hang():
         asyncio.run(story())
     finally:
         release.set()
+
+
+def test_many_calls_at_once_take_turns():
+    async def story():
+        patience = Patience(most=2)
+        assert await asyncio.gather(*(patience.call(pause, number) for number in range(20))) == list(range(20))
+
+    def pause(number: int) -> int:
+        time.sleep(0.01)
+        return number
+
+    asyncio.run(story())

@@ -3,12 +3,15 @@
 import asyncio
 import errno
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Final, TypeVar
 
 SECONDS: Final = 10.0
-_MOST: Final = 16  # threads that may hang, before the next call is refused at once
+_MOST: Final = 16  # threads that may hang, before the next call is refused
+_PLACE_SECONDS: Final = 2.0  # for one of them to come to its end
+_LOOK_SECONDS: Final = 0.02
 
 T = TypeVar("T")
 
@@ -63,8 +66,11 @@ class Patience:
             HangsError: it takes longer than so many seconds; it goes on, and what it returns is lost.
             Exception: what it raises.
         """
-        if not self._places.acquire(blocking=False):
-            raise HangsError(errno.EAGAIN, "too many calls hang already: a volume does not answer")
+        patient_until = time.monotonic() + _PLACE_SECONDS
+        while not self._places.acquire(blocking=False):  # many at once are no sign yet that a volume hangs
+            if time.monotonic() > patient_until:
+                raise HangsError(errno.EAGAIN, "too many calls hang already: a volume does not answer")
+            await asyncio.sleep(_LOOK_SECONDS)
         waiting = asyncio.wrap_future(_begun(what, words, self._places.release))
         await asyncio.wait([waiting], timeout=seconds)
         if not waiting.done():
