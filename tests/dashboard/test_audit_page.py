@@ -174,5 +174,9 @@ def test_a_log_is_taken_along_as_it_is_and_that_is_on_record(logs, admin):
     assert admin.get("/audit/download", params={"source": "../etc/passwd"}).status_code == 404
 
 
+def test_a_log_that_nothing_was_written_to_yet_is_not_there_to_be_taken_along(admin):
+    assert admin.get("/audit/download", params={"source": "mr"}).status_code == 404
+
+
 def test_the_log_of_a_root_that_is_the_dashboards_too_stands_there_once():
     assert logs_of("/a", "dashboard", [("x", "/a"), ("y", "/b")]) == {"dashboard": "/a", "y": "/b"}

@@ -1,7 +1,9 @@
 """What persons and programs are told when something is not there."""
 
 import pytest
+from starlette.testclient import TestClient
 
+from dicomrs_dashboard.doors.outside import Outside
 from dicomrs_dashboard.doors.people import Role
 from support.router import destination, route
 
@@ -30,3 +32,14 @@ def test_a_form_that_is_not_understood(viewer):
     assert answer.status_code == 422
     assert "formulário" in answer.text
     assert "xxx" not in answer.text
+
+
+def test_a_fault_is_told_behind_the_doors_and_under_the_prefix(tmp_path, ask, monkeypatch):
+    asked = ask(route(tmp_path / "root"), outside=Outside("/images"))
+    viewer = asked.signed_in(Role.VIEWER)
+    monkeypatch.setattr(asked.board, "views", None)
+    browser = TestClient(asked.app, "https://clinic.test", cookies=viewer.cookies, raise_server_exceptions=False)
+    answer = browser.get("/images/", headers=HTML)
+    assert answer.status_code == 500
+    assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
+    assert 'href="/images/studies"' in answer.text

@@ -76,6 +76,13 @@ def test_route_state_destination_and_days_restrict(index):
     assert len(found) + total(index, until=date(2025, 6, 2)) + total(index, since=date(2025, 6, 11)) == STUDIES
 
 
+def test_the_first_days_of_the_calendar_and_the_last_restrict_as_others_do(index):
+    everything = index.page(StudyQuery()).total
+    assert index.page(StudyQuery(since=date.min, until=date.max)).total == everything
+    assert index.page(StudyQuery(since=date.max)).total == 0
+    assert index.page(StudyQuery(until=date.min)).total == 0
+
+
 @pytest.mark.parametrize("sort", SORTS)
 def test_it_is_sorted_either_way(index, sort):
     up = [one for page in (1, 2, 3) for one in ids(index, sort=sort, descending=False, page=page)]

@@ -4,6 +4,7 @@ It is in memory and follows what the looks at the roots have seen: nothing of a 
 and a restart makes it anew.
 """
 
+import math
 import sqlite3
 import threading
 import unicodedata
@@ -210,7 +211,7 @@ def _restrictions(query: StudyQuery) -> Iterator[tuple[str, tuple[Any, ...]]]:
     if query.since is not None:
         yield "arrival >= ?", (_midnight(query.since),)
     if query.until is not None:
-        yield "arrival < ?", (_midnight(query.until + timedelta(days=1)),)
+        yield "arrival < ?", (_midnight(query.until, 1),)
     text = plain(query.text)
     for word in text.split()[:_MOST_WORDS]:
         if query.masked:
@@ -219,6 +220,9 @@ def _restrictions(query: StudyQuery) -> Iterator[tuple[str, tuple[Any, ...]]]:
             yield "(instr(words, ?) > 0 OR substr(key, 1, ?) = ?)", (word, len(word), word)
 
 
-def _midnight(day: date) -> float:
-    """The begin of a day on this machine, in seconds since 1970."""
-    return datetime.combine(day, time.min).astimezone().timestamp()
+def _midnight(day: date, days: int = 0) -> float:
+    """The begin of a day on this machine, or of one so many days later, in seconds since 1970."""
+    try:
+        return datetime.combine(day + timedelta(days=days), time.min).astimezone().timestamp()
+    except (OverflowError, ValueError):  # the first days of the calendar, and the last
+        return math.inf if day.year > 1970 else -math.inf

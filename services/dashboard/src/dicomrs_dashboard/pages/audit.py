@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import date, datetime
+from os.path import isfile
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request, status
@@ -91,6 +92,8 @@ def audit_router(site: Site, board: Board, doors: Doors, patience: Patience) -> 
         if root is None:
             raise HTTPException(status.HTTP_404_NOT_FOUND)
         await doors.record.note(person, "audit log downloaded", what=source)
+        if not await patience.call(isfile, log_path(root)):
+            raise HTTPException(status.HTTP_404_NOT_FOUND)  # nothing was done there yet
         name = f"dicomrs-audit-{source}-{datetime.now().astimezone():%Y%m%dT%H%M%S}.jsonl"
         return FileResponse(log_path(root), media_type="application/x-ndjson", filename=name)
 

@@ -7,6 +7,7 @@ from fastapi.exception_handlers import http_exception_handler, request_validatio
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import PlainTextResponse, Response
 from starlette.exceptions import HTTPException
+from starlette.middleware.errors import ServerErrorMiddleware
 
 from dicomrs.log import get_logger
 from dicomrs_dashboard.language import N_
@@ -53,10 +54,12 @@ def errors_for_people(app: FastAPI, site: Site) -> None:
             return PlainTextResponse("503: the disk fails\n", 503)
         return page(request, 503, error.strerror or "")
 
-    @app.exception_handler(Exception)
     async def fault(request: Request, _error: Exception) -> Response:
         """The log has the traceback: whoever serves the application writes it."""
         return PlainTextResponse("500: a fault\n", 500) if _is_for_programs(request) else page(request, 500)
+
+    # Behind the doors: as an exception_handler it would answer before them, without their headers and the base path.
+    app.add_middleware(ServerErrorMiddleware, handler=fault)
 
 
 def _is_for_programs(request: Request) -> bool:
