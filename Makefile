@@ -5,7 +5,7 @@ BIN := .venv/bin
 SOURCES := core wire services operator cli tests tools bench
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo faults campaign test check lint types imports format generate i18n bench e2e images clean
+.PHONY: help setup demo faults campaign test check lint types imports format generate i18n bench live-pages screenshots e2e images clean
 
 ##@ Use
 help: ## this list
@@ -51,6 +51,12 @@ i18n: .venv/.done ## bring the dashboard's catalogues in line with its texts; th
 
 bench: .venv/.done ## speed beside DCMTK, Orthanc and the machine's limit, in turn (needs both; half an hour)
 	PYTHONPATH=.:tests $(BIN)/python -m bench $(OPTIONS)
+
+live-pages: .venv/.done ## images arrive while 200 pages of the dashboard are open, and while none is (some minutes); docs/dashboard.md
+	PYTHONPATH=.:tests $(BIN)/python -m bench.live_pages $(OPTIONS)
+
+screenshots: .venv/.done ## every page of the dashboard into docs/screenshots/ (needs chromium, dcmtk, orthanc)
+	PYTHONPATH=tests $(BIN)/python -m support.screenshots
 
 e2e: .venv/.done ## the whole on a kind cluster with a clinic's networks (needs kind, kubectl, helm, docker or podman; some minutes)
 	$(BIN)/pytest --timeout=900 --timeout-method=signal $(OPTIONS) $(SCENARIO)

@@ -70,6 +70,7 @@ def test_signing_in_pages_streams_and_forms_work_under_the_prefix(site: Site, pr
 def test_the_session_of_the_proxy_is_asked_for_by_no_other_site(site: Site, proxy: Nginx, visit):
     stranger = visit(proxy.origin, ignore_https_errors=True)
     answer = stranger.context.request.post(
-        f"{proxy.origin}{PREFIX}/logout", headers={"Origin": "https://elsewhere.example", "Sec-Fetch-Site": "cross-site"}
+        f"{proxy.origin}{PREFIX}/logout",
+        headers={"Origin": "https://elsewhere.example", "Sec-Fetch-Site": "cross-site"},
     )
     assert answer.status == 403

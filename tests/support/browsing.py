@@ -1,6 +1,6 @@
 """A person at a browser, Debian's chromium, and what must hold on every page that is opened."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -77,6 +77,12 @@ class Visitor:
         self.context.on("request", self._asked)
         self.context.on("response", self._answered)
         self.page: Page = self.context.new_page()
+
+    def bring(self, cookies: Mapping[str, str]) -> None:
+        """Have cookies of the site."""
+        self.context.add_cookies(
+            [{"name": name, "value": value, "url": self.origin} for name, value in cookies.items()]
+        )
 
     def open(self, path: str, status: int = 200) -> Page:
         """Go to a page, which must answer with this status, and check it."""
