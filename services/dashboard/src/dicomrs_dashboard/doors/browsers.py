@@ -10,6 +10,7 @@ import secrets
 from typing import Final
 
 from fastapi.responses import PlainTextResponse
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -70,6 +71,26 @@ class OwnPagesOnly:
             await PlainTextResponse(why, 403)(scope, receive, send)
             return
         await self._app(scope, receive, send)
+
+
+class FormsInUtf8:
+    """ASGI: a form in another character set than browsers send ours in is refused: some sets make what no text is."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """As ASGI has it."""
+        if scope["type"] == "http" and not in_utf8(Headers(scope=scope).get("content-type", "")):
+            await PlainTextResponse("415: forms are taken in UTF-8 only\n", 415)(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
+
+
+def in_utf8(content_type: str) -> bool:
+    """Whether a body of this Content-Type (RFC 9110 8.3) is in UTF-8, as far as it says so."""
+    _, options = parse_options_header(content_type)
+    return options.get(b"charset", b"utf-8").lower() in (b"utf-8", b"utf8")
 
 
 def is_own(method: str, scheme: str, headers: Headers) -> bool:

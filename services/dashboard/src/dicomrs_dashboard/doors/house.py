@@ -6,7 +6,7 @@ from fastapi import FastAPI
 
 from dicomrs.audit import AuditLog
 from dicomrs.spool.fs import FileSystem
-from dicomrs_dashboard.doors.browsers import OwnPagesOnly, SafeAnswers
+from dicomrs_dashboard.doors.browsers import FormsInUtf8, OwnPagesOnly, SafeAnswers
 from dicomrs_dashboard.doors.coming import WhoComes
 from dicomrs_dashboard.doors.openid import OpenId
 from dicomrs_dashboard.doors.outside import FromOutside
@@ -52,6 +52,7 @@ def hang(app: FastAPI, doors: Doors) -> None:
     """Put them before an application; the last one that is added is the first that a request comes to."""
     settings = doors.settings
     app.add_middleware(WhoComes, doors.sessions, settings.proxy, settings.role_map)
+    app.add_middleware(FormsInUtf8)
     app.add_middleware(OwnPagesOnly)
     app.add_middleware(SafeAnswers)
     app.add_middleware(FromOutside, settings.outside)
