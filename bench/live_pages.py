@@ -36,16 +36,18 @@ _LANGUAGES = ("en", "pt-BR")
 
 
 class LivePages:
-    """A router with a dashboard and a filled spool, and files for its scanners."""
+    """A router with a dashboard and a filled spool, and files for its scanners: other studies each time."""
 
     def __init__(self, folder: Path, pages: int, rate: float, seconds: float) -> None:
         self._folder, self._pages, self._rate, self._seconds = folder, pages, rate, seconds
-        self._work = folder / "work"
-        self._work.mkdir()
+        self._works = [folder / "without", folder / "with"]
+        for work in self._works:
+            work.mkdir()
         count = int(rate * seconds)
-        for number, one in enumerate(many(count, _ROWS, -(-count // _SCANNERS))):
-            place, study = number % -(-count // _SCANNERS), number // -(-count // _SCANNERS)
-            (self._work / f"{place:06d}-{study}.dcm").write_bytes(part10(one))
+        each = -(-count // _SCANNERS)
+        for number, one in enumerate(many(2 * count, _ROWS, each)):
+            work, at = self._works[number // count], number % count
+            (work / f"{at % each:06d}-{at // each}.dcm").write_bytes(part10(one))
         self._fill(folder / "root")
         sink = Sink(folder)
         self._router = Router(folder, route(folder / "root", destination("target", sink.port)))
@@ -53,7 +55,7 @@ class LivePages:
 
     def _fill(self, root: Path) -> None:
         spool = FilledSpool(root)
-        for one in many(_STUDIES_BEFORE, 64, 1):
+        for one in many(_STUDIES_BEFORE, 64, 1, first=100_000):
             (arrival,) = spool.receive(one)
             spool.note(arrival, "delivered", "target", leaves=True)
 
@@ -61,17 +63,17 @@ class LivePages:
         """Without pages, and with them."""
         self._site.start()
         try:
-            yield {"pages": 0, **self._arrive()}
+            yield {"pages": 0, **self._arrive(self._works[0])}
             with self._open() as end:
-                found = self._arrive()
+                found = self._arrive(self._works[1])
                 yield {"pages": self._pages, **found, **end()}
         finally:
             self._router.close()
 
-    def _arrive(self) -> dict[str, Any]:
-        """Let the work arrive; what was reached, and what it cost."""
+    def _arrive(self, work: Path) -> dict[str, Any]:
+        """Let a work arrive; what was reached, and what it cost."""
         before = self._router.cpu_seconds("dashboard")
-        words = [self._router.port(), _SCANNERS, self._work, self._rate]
+        words = [self._router.port(), _SCANNERS, work, self._rate]
         done = subprocess.run(
             [sys.executable, "-m", "bench.paced", *map(str, words)], capture_output=True, text=True, check=False
         )

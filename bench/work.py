@@ -63,12 +63,15 @@ def _numbered(rows: int, number: int, study: str, series: str, pixels: bytes) ->
     return Instance(str(dataset.SOPClassUID), str(dataset.SOPInstanceUID), EXPLICIT, encode(dataset))
 
 
-def many(count: int, rows: int, per_study: int) -> Iterator[Instance]:
-    """Slices of many studies, made as they are asked for: one encoded image whose UIDs are exchanged."""
+def many(count: int, rows: int, per_study: int, first: int = 0) -> Iterator[Instance]:
+    """Slices of many studies, made as they are asked for: one encoded image whose UIDs are exchanged.
+
+    first: number of the first, for others than those of an earlier call.
+    """
     model = image(uid=_PLACEHOLDER, study=_uid(0), series=_uid(0), rows=rows)
     before, _, behind = encode(model).partition(_PLACEHOLDER.encode())
     behind_study = behind.partition(_uid(0).encode())
-    for number in range(count):
+    for number in range(first, first + count):
         study = _uid(10**6 + number // per_study).encode()
         uid = _uid(10**7 + number)
         dataset = before + uid.encode() + behind_study[0] + study + behind_study[2]
