@@ -20,7 +20,7 @@ from support.router import Router
 
 FOLDER: Final = Path(__file__).parents[2] / "docs" / "screenshots"
 LANGUAGES: Final = ("en", "pt-BR")
-_COLOURS: Final = 64
+_COLOURS: Final = 256
 
 
 def pages(clinic: MadeUpClinic) -> Iterator[tuple[str, str]]:
@@ -44,7 +44,7 @@ def take(person: Visitor, path: str, file: Path) -> None:
     data = person.open(path).screenshot()
     file.parent.mkdir(parents=True, exist_ok=True)
     with Image.open(BytesIO(data)) as picture:
-        picture.convert("RGB").quantize(_COLOURS, dither=Image.Dither.NONE).save(file, optimize=True)
+        picture.convert("RGB").quantize(_COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(file, optimize=True)
 
 
 def main() -> None:
