@@ -44,7 +44,9 @@ def take(person: Visitor, path: str, file: Path) -> None:
     data = person.open(path).screenshot()
     file.parent.mkdir(parents=True, exist_ok=True)
     with Image.open(BytesIO(data)) as picture:
-        picture.convert("RGB").quantize(_COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(file, optimize=True)
+        # By coverage, a rare colour such as a small red light is not taken for the nearest one that is common.
+        small = picture.convert("RGB").quantize(_COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+        small.save(file, optimize=True)
 
 
 def main() -> None:
