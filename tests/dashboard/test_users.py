@@ -245,3 +245,16 @@ class TestThrottle:
         for number in range(12_000):
             throttle.begin(f"10.{number // 65536}.{number // 256 % 256}.{number % 256}", f"user{number}")
         assert len(throttle._failures) <= 10_000
+
+
+def test_who_was_added_a_moment_ago_by_another_program_comes_in_at_once(users, tmp_path):
+    users.add("first", Role.ADMIN)
+    assert users.find("first") is not None
+    command = Users(str(tmp_path))  # of another process: nobody tells the first of what it writes
+    code = command.add("ana", Role.ADMIN)
+    found = users.whose_code(code)
+    assert found is not None
+    assert found[0] == "ana"
+    command.add("eve", Role.VIEWER)
+    command.set_password("eve", PASSWORD)
+    assert users.check("eve", PASSWORD) is not None

@@ -157,7 +157,7 @@ def _by_code(router: APIRouter, entrance: _Entrance) -> None:
     async def show_code(request: Request, code: str = "") -> Response:
         """Uses nothing up: mail programs and chats look at links before people do."""
         try:
-            found = doors.users.whose_code(code) if code else None
+            found = await to_thread.run_sync(doors.users.whose_code, code, limiter=entrance.hashing) if code else None
         except UsersError as error:
             logger.error("the users cannot be read", reason=str(error))
             return entrance.code_page(request, "", None, _USERS, 503)
@@ -169,7 +169,7 @@ def _by_code(router: APIRouter, entrance: _Entrance) -> None:
     async def use_code(request: Request, code: Text = "", password: Text = "", again: Text = "") -> Response:
         address = request.client.host if request.client else ""
         try:
-            found = doors.users.whose_code(code)
+            found = await to_thread.run_sync(doors.users.whose_code, code, limiter=entrance.hashing)
             if not is_private(request.scope) or (found and not password and found[1].code.sets_password):  # type: ignore[union-attr]
                 return entrance.code_page(request, code, found)
             if password != again:

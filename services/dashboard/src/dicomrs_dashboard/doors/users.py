@@ -25,6 +25,7 @@ from dicomrs_dashboard.language import N_
 CODE_MINUTES: Final = 15
 LOOK_SECONDS: Final = 0.5
 """So soon a running dashboard knows what `dicomrs user` has changed."""
+_LOOK_PATIENCE: Final = 1.0  # seconds
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._@-]{0,63}")
 _FORMAT: Final = 1
 _LONGEST_FILE: Final = 4 * 1024 * 1024  # bytes
@@ -137,6 +138,12 @@ class Users:
             except Exception:
                 logger.exception("looking for changed users failed, it is tried again")
 
+    def _refresh(self) -> None:
+        """Look at once for what others have just written, unless a look is going on already: a volume may hang."""
+        if self._mutex.acquire(timeout=_LOOK_PATIENCE):
+            self._mutex.release()
+            self.look()
+
     def find(self, name: str) -> User | None:
         """The user of that name.
 
@@ -196,7 +203,13 @@ class Users:
         Raises:
             UsersError: as all.
         """
-        digest = digest_of(code)
+        found = self._whose(digest_of(code))
+        if found is None:
+            self._refresh()  # whoever was given one a moment ago does not wait for the next look
+            found = self._whose(digest_of(code))
+        return found
+
+    def _whose(self, digest: str) -> tuple[str, User] | None:
         found = None
         for name, user in self.all().items():
             if user.code and same_digest(user.code.digest, digest) and user.code.is_good:
@@ -229,6 +242,8 @@ class Users:
         Raises:
             UsersError: as all.
         """
+        if self.find(name) is None:
+            self._refresh()
         user = self.find(name)
         if not is_right(user.password if user else "", password) or user is None:
             return None
