@@ -65,3 +65,10 @@ def test_nobody_without_login_sees_it(tmp_path, ask):
 def test_no_route_yet(overview):
     page = overview()
     assert "There is no route yet" in page
+
+
+def test_the_route_that_needs_somebody_comes_first(tmp_path, make_router, tap, overview):
+    router = make_router(route(tmp_path / "well", destination("zeroclick", tap.port), name="a-well"))
+    (tmp_path / "stopped").mkdir()
+    page = overview(*router.routes, route(tmp_path / "stopped", destination("zeroclick", 4243), name="b-stopped"))
+    assert page.index("b-stopped") < page.index("a-well")

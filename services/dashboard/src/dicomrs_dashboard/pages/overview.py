@@ -55,7 +55,7 @@ def overview_router(site: Site, board: Board) -> APIRouter:
         for route in board.routes:
             note_watched(route.spec.storage.root)
         now = datetime.now().astimezone()
-        cards = [card_of(view, now) for view in await board.views()]
+        cards = sorted((card_of(view, now) for view in await board.views()), key=lambda card: -card.light.colour)
         worst = max((card.light.colour for card in cards), default=Colour.GREY)
         return {
             "cards": cards,
