@@ -122,13 +122,17 @@ class Users:
     def look(self) -> Mapping[str, User] | UsersError:
         """Read the file anew if it has changed."""
         with self._mutex:
-            now = stamp(self.path)
-            if self._read is None or self._read[0] != now:
-                try:
-                    self._read = (now, self._load())
-                except UsersError as error:
-                    self._read = (now, error)
-            return self._read[1]
+            return self._look()
+
+    def _look(self) -> Mapping[str, User] | UsersError:
+        """For whoever holds the mutex."""
+        now = stamp(self.path)
+        if self._read is None or self._read[0] != now:
+            try:
+                self._read = (now, self._load())
+            except UsersError as error:
+                self._read = (now, error)
+        return self._read[1]
 
     def follow(self, stop: threading.Event) -> None:
         """Look until stop is set, for what others write. To be called in a thread of its own."""
@@ -141,8 +145,10 @@ class Users:
     def _refresh(self) -> None:
         """Look at once for what others have just written, unless a look is going on already: a volume may hang."""
         if self._mutex.acquire(timeout=_LOOK_PATIENCE):
-            self._mutex.release()
-            self.look()
+            try:
+                self._look()
+            finally:
+                self._mutex.release()
 
     def find(self, name: str) -> User | None:
         """The user of that name.
