@@ -115,17 +115,17 @@ class Router:
             self.wait_ready(service)
 
     def wait_ready(self, service: str) -> None:
-        """Until scp listens, and scu has looked at every root."""
+        """Until scp listens, scu has looked at every root, and their status files say so."""
         child = self.children[service]
         for index in range(len(self.routes)):
             if service == "scp":
                 child.wait_for_port(self.port(index))
-            else:
-                eventually(
-                    lambda i=index: self.spool(i).status("scu").get("pid") == child.process.pid or not child.alive,
-                    "scu serves",
-                )
+            eventually(lambda i=index: self._is_told(service, i) or not child.alive, f"{service} serves, and says so")
         assert child.alive, tail(child.log)
+
+    def _is_told(self, service: str, index: int) -> bool:
+        status = self.spool(index).status(service)
+        return status.get("pid") == self.children[service].process.pid and status.get("listening", True)
 
     def kill(self, *services: str) -> None:
         """SIGKILL, all at once."""
