@@ -69,6 +69,7 @@ RECORD = Record(
     address=LOOPBACK,
     modality="CT",
     station="ROOM1",
+    series="1.2.3",
 )
 
 

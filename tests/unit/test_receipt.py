@@ -49,7 +49,7 @@ def states(found: StudyReceipt) -> list[str]:
 
 
 def test_all_is_known_of_an_object_that_has_left(spool):
-    (arrival,) = spool.receive(*series(1))
+    (arrival,) = spool.receive(*series(1, series="1.2.3.4", modality="MR"))
     record = spool.outbox.stored(arrival.folder, arrival.name).head.record
     deliver(spool, arrival, "a", "b")
     for names in ((), ("a", "b")):
@@ -62,6 +62,7 @@ def test_all_is_known_of_an_object_that_has_left(spool):
             record.digest,
         )
         assert (one.received, one.calling, one.state) == (record.received, ORIGIN.calling, State.CONFIRMED)
+        assert (one.modality, one.series) == ("MR", "1.2.3.4")
         assert [(to.destination, to.status, to.association) for to in one.deliveries] == [
             ("a", "0000", "abcd"),
             ("b", "0000", "abcd"),

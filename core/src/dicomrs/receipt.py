@@ -57,9 +57,9 @@ class Delivery:
 class ObjectReceipt:
     """One arrival of a SOP Instance. What is not known is "".
 
-    instance: SOP Instance UID; received: ISO 8601; lacking: the destinations that it is for and that have no receipt;
-    reason, who, since: why it is neither confirmed nor waiting, whose doing that was, and when; made_good: a later
-    arrival of the same UID, or one with the same bytes, was confirmed everywhere.
+    instance: SOP Instance UID; received: ISO 8601; series: Series Instance UID; lacking: the destinations that it is
+    for and that have no receipt; reason, who, since: why it is neither confirmed nor waiting, whose doing that was, and
+    when; made_good: a later arrival of the same UID, or one with the same bytes, was confirmed everywhere.
     """
 
     instance: str
@@ -68,6 +68,8 @@ class ObjectReceipt:
     received: str
     calling: str
     state: State
+    modality: str = ""
+    series: str = ""
     lacking: tuple[str, ...] = ()
     reason: str = ""
     who: str = ""
@@ -252,6 +254,8 @@ class _Reader:
             received=known.received if known else "",
             calling=known.calling if known else "",
             state=state,
+            modality=known.modality if known else "",
+            series=known.series if known else "",
             lacking=tuple(lacking),
             reason=(event.why or event.status) if event else "",
             who=event.who if event else "",

@@ -1,11 +1,14 @@
 """The head of a spooled file: it is a Part 10 file to others, and carries the record of the arrival to us."""
 
+import json
+import string
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import asdict, replace
 from io import BytesIO
 
 import pydicom
 import pytest
+import xxhash
 from hypothesis import given
 from hypothesis import strategies as st
 from pydicom.dataset import Dataset
@@ -27,6 +30,7 @@ RECORD = Record(
     address="192.0.2.1",
     modality="CT",
     station="石",
+    series="1.2.3.4",
 )
 TITLE = st.text(st.characters(codec="utf-8"), max_size=16)
 
@@ -42,13 +46,39 @@ def read_back(tmp_path, data: bytes):
     return read_head_of(FS, str(path))
 
 
-@given(TITLE, TITLE, TITLE, TITLE, st.integers(0, 1 << 40))
-def test_record_survives_packing(calling, called, modality, station, length):
-    record = Record(
-        RECORD.arrival, RECORD.digest, length, RECORD.received, calling, called, "2001:db8::1%eth0", modality, station
+AE_TITLE = st.text(string.printable[:95], max_size=16)
+
+
+@given(AE_TITLE, AE_TITLE, TITLE, TITLE, st.integers(0, 1 << 40), st.text(string.printable[:94], max_size=64))
+def test_record_survives_packing(calling, called, modality, station, length, series):
+    """At their longest."""
+    record = replace(
+        RECORD,
+        calling=calling,
+        called=called,
+        modality=modality,
+        station=station,
+        series=series,
+        address="2001:db8::1%eth0",
+        length=length,
     )
     assert len(record.pack(IDENTITY)) == RECORD_SIZE
     assert Record.unpack(record.pack(IDENTITY), IDENTITY) == record
+
+
+def test_record_of_an_earlier_format_is_read(tmp_path):
+    """As format 1 was written: without the series, which its check does not know."""
+    first = {name: value for name, value in asdict(RECORD).items() if name != "series"} | {"format": 1}
+    check = xxhash.xxh3_64_hexdigest(json.dumps([IDENTITY, first]).encode("ascii"))
+    head, at = blank_head(CT, "1.2.3", EXPLICIT)
+
+    def written(fields: dict) -> bytes:
+        return head[:at] + json.dumps({**fields, "check": check}).encode().ljust(RECORD_SIZE) + b"dataset"
+
+    found = read_back(tmp_path, written(first))
+    assert found.record == replace(RECORD, series="", format=1)
+    with pytest.raises(NotOursError):
+        read_back(tmp_path, written({**first, "station": "other"}))
 
 
 def test_record_that_does_not_fit_is_refused():
@@ -94,7 +124,7 @@ def test_others_read_it_as_a_part_10_file(tmp_path):
         ("no record", blank_head(CT, "1.2.3", EXPLICIT)[0]),
         ("a list as record", spooled().replace(RECORD.pack(IDENTITY), b"[1]".ljust(RECORD_SIZE))),
         ("a record too deep to read", spooled().replace(RECORD.pack(IDENTITY), b"[" * RECORD_SIZE)),
-        ("a record of another format", spooled(replace(RECORD, format=2))),
+        ("a record of another format", spooled(replace(RECORD, format=3))),
         ("a UID that is no ASCII", spooled().replace(b"1.2.3\0", b"1.\xff.3\0")),
     ],
 )

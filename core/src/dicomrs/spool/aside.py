@@ -45,10 +45,7 @@ class Aside:
 
     def details(self) -> dict[str, str]:
         """What is known of it, for the receipts."""
-        if self.head is None:
-            return {"uid": self.uid}
-        record = self.head.record
-        return {"uid": self.uid, "digest": record.digest, "received": record.received, "calling": record.calling}
+        return {"uid": self.uid, **(self.head.record.told() if self.head else {})}
 
     def path(self, root: str) -> str:
         """Where its file is."""

@@ -65,10 +65,8 @@ class Stored:
 
     def event(self, kind: Kind, destination: str, **details: str) -> Event:
         """A line for the receipts about this arrival, as of now."""
-        record = self.head.record
-        details |= {"uid": self.head.sop_instance, "digest": record.digest}
-        details |= {"received": record.received, "calling": record.calling}
-        return event_now(kind, self.arrival, destination, **details)
+        told = self.head.record.told()
+        return event_now(kind, self.arrival, destination, uid=self.head.sop_instance, **told, **details)
 
 
 class Outbox:

@@ -99,6 +99,7 @@ class Part:
             address=self.origin.address[:64],
             modality=header.modality[:16],
             station=header.station[:16],
+            series=header.series if _UID_TEXT.fullmatch(header.series) else "",
         )
         self._fs.pwrite(
             self.fd, record.pack((self.sop_class, self.sop_instance, self.transfer_syntax)), self._record_at

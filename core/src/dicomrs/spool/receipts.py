@@ -38,8 +38,8 @@ class Event:
     arrival: "" where the event is about the whole study, with all that is still to come (held, and released again);
     destination: EVERYWHERE for those to come too, "" where it is about the object itself (damaged, discarded, released
     from quarantine); at: local time with offset, ISO 8601; status: the DIMSE status as four hex digits, if there was an
-    answer; who, why: of a person's action or of ours; received, calling: of the arrival, as its record has them; named:
-    the destinations that the route named for it then, with commas.
+    answer; who, why: of a person's action or of ours; received, calling, modality, series: of the arrival, as
+    its record has them; named: the destinations that the route named for it then, with commas.
     """
 
     at: str
@@ -55,6 +55,8 @@ class Event:
     received: str = ""
     calling: str = ""
     named: str = ""
+    modality: str = ""
+    series: str = ""
 
 
 def event_now(kind: Kind, arrival: str, destination: str, **details: str) -> Event:

@@ -14,7 +14,7 @@ import xxhash
 from dicomrs import IMPLEMENTATION_UID, IMPLEMENTATION_VERSION
 from dicomrs.spool.fs import READ, FileSystem
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 RECORD_SIZE: Final = 1024
 # Made once with uuid4 (PS3.5 B.2).
 RECORD_CREATOR_UID: Final = "2.25.212998408404735755016105954271561276211"
@@ -41,7 +41,8 @@ class Record:
     """What is known of one arrival.
 
     arrival: random id that receipts refer to; digest: see dicomrs.spool.digest; length: bytes of the dataset;
-    received: local time with offset, ISO 8601; calling, called: AE titles; modality, station: (0008,0060), (0008,1010).
+    received: local time with offset, ISO 8601; calling, called: AE titles; modality, station: (0008,0060), (0008,1010);
+    series: (0020,000E), "" if it is none, or the record is of format 1, which had no such field.
     """
 
     arrival: str
@@ -53,6 +54,7 @@ class Record:
     address: str
     modality: str
     station: str
+    series: str = ""
     format: int = field(default=FORMAT)
 
     def pack(self, identity: Identity) -> bytes:
@@ -86,15 +88,21 @@ class Record:
             raise NotOursError("its file meta header is not the one that was written when it arrived")
         return record
 
+    def told(self) -> dict[str, str]:
+        """What the receipts keep of it when the object has left."""
+        return {name: getattr(self, name) for name in ("digest", "received", "calling", "modality", "series")}
+
     def _check(self, identity: Identity) -> str:
         return xxhash.xxh3_64_hexdigest(json.dumps([identity, self._fields()]).encode("ascii"))
 
     def _fields(self) -> dict[str, str | int]:
         """In the order in which they are declared, which the check depends on."""
-        return {name: getattr(self, name) for name in _NAMES}
+        return {name: getattr(self, name) for name in (_NAMES if self.format > 1 else _FIRST_NAMES)}
 
 
 _NAMES: Final = tuple(one.name for one in fields(Record))
+_FIRST_NAMES: Final = tuple(name for name in _NAMES if name != "series")
+"""Of format 1."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,26 @@ class Step:
     last: str
 
 
+@dataclass(frozen=True, slots=True)
+class Series:
+    """uid: "" where none is known; objects: SOP Instances that came; confirmed: those of which every arrival is."""
+
+    uid: str
+    modality: str
+    objects: int
+    confirmed: int
+
+
+def series_of(objects: Iterable[ObjectReceipt]) -> list[Series]:
+    """The series of a study, the largest first."""
+    came: dict[tuple[str, str], dict[str, bool]] = {}
+    for one in objects:
+        instances = came.setdefault((one.series, one.modality), {})
+        instances[one.instance] = instances.get(one.instance, True) and one.done
+    found = [Series(*series, len(instances), sum(instances.values())) for series, instances in came.items()]
+    return sorted(found, key=lambda series: -series.objects)
+
+
 def timeline(objects: Iterable[ObjectReceipt]) -> list[Step]:
     """From the first arrival to the last confirmation.
 

@@ -11,7 +11,6 @@ from fastapi.responses import HTMLResponse, Response, StreamingResponse
 
 from dicomrs.receipt import StudyReceipt, receipt
 from dicomrs.route import ClinicRoute
-from dicomrs.series import Series, series_here
 from dicomrs.spool.control import What
 from dicomrs.spool.fs import FileSystem, read_all
 from dicomrs.spool.layout import METADATA
@@ -24,7 +23,7 @@ from dicomrs_dashboard.doors.roles import may_still_see, need
 from dicomrs_dashboard.patience import Patience
 from dicomrs_dashboard.shown import patient
 from dicomrs_dashboard.site import Site
-from dicomrs_dashboard.studying import timeline, whole
+from dicomrs_dashboard.studying import series_of, timeline, whole
 from dicomrs_dashboard.words.studies import BAD, GOOD, OBJECT_STATES, STUDY_STATES, WHATS, explanation
 
 OBJECTS: Final = 200
@@ -54,20 +53,9 @@ class Subject:
         return f"/studies/{self.route.metadata.name}/{self.view.key}"
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What is read of a study from the disk. series: of so many (looked_at) of its objects that are here."""
-
-    receipt: StudyReceipt
-    series: tuple[Series, ...]
-    looked_at: int
-
-
-def read(fs: FileSystem, subject: Subject) -> Reading:
-    """Read it; OSError if the disk refuses."""
-    folder = subject.view.folder
-    made = receipt(fs, subject.root, folder, subject.route)
-    return Reading(made, *series_here(fs, subject.root, folder))
+def read(fs: FileSystem, subject: Subject) -> StudyReceipt:
+    """Its receipt; OSError if the disk refuses."""
+    return receipt(fs, subject.root, subject.view.folder, subject.route)
 
 
 def read_metadata(fs: FileSystem, subject: Subject) -> list[str]:
@@ -100,7 +88,7 @@ class StudyPages:
 
     def renderer(self, route: str, key: str, page: int) -> Callable[[], Any]:
         """Makes what a page shows; what costs reading is read again only when the study has changed."""
-        last: tuple[StudyView, Reading] | None = None
+        last: tuple[StudyView, StudyReceipt] | None = None
 
         async def context() -> dict[str, Any]:
             nonlocal last
@@ -116,21 +104,20 @@ class StudyPages:
         return self.site.language(request).say(text)
 
 
-def _shown(subject: Subject, reading: Reading, page: int) -> dict[str, Any]:
-    objects = reading.receipt.objects
+def _shown(subject: Subject, made: StudyReceipt, page: int) -> dict[str, Any]:
+    objects = made.objects
     pages = max(1, -(-len(objects) // OBJECTS))
     page = min(max(1, page), pages)
     return {
         "route": subject.route,
         "study": subject.view,
         "path": subject.path,
-        "receipt": reading.receipt,
+        "receipt": made,
         "steps": timeline(objects),
         "objects": objects[(page - 1) * OBJECTS : page * OBJECTS],
         "object_page": page,
         "object_pages": pages,
-        "series": reading.series,
-        "looked_at": reading.looked_at,
+        "series": series_of(objects),
         "states": STUDY_STATES,
         "object_states": OBJECT_STATES,
         "good": GOOD,
@@ -180,16 +167,16 @@ def study_router(pages: StudyPages) -> APIRouter:
         """Its receipt, to be printed."""
         subject = await pages.subject(route, key)
         await pages.saw(person, subject)
-        reading = await pages.patience.call(read, pages.board.fs, subject)
+        made = await pages.patience.call(read, pages.board.fs, subject)
         words: dict[str, Any] = {"object_states": OBJECT_STATES, "explanation": explanation, "path": subject.path}
-        return pages.site.page(request, "study/receipt.html", receipt=reading.receipt, **words)
+        return pages.site.page(request, "study/receipt.html", receipt=made, **words)
 
     @router.get("/receipt.json")
     async def for_programs(route: RouteName, key: Key, person: Viewer) -> Response:
         """The same as `dicomrs receipt --json` writes."""
         subject = await pages.subject(route, key)
         await pages.saw(person, subject)
-        made = await pages.patience.call(receipt, pages.board.fs, subject.root, subject.view.folder, subject.route)
+        made = await pages.patience.call(read, pages.board.fs, subject)
         text, headers = json.dumps(made.document(), indent=1), download(f"receipt-{key}.json")
         return Response(text, media_type="application/json", headers=headers)
 

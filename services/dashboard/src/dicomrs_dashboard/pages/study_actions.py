@@ -127,8 +127,8 @@ def _discarding(router: APIRouter, pages: StudyPages, asking: Asking) -> None:
         what = _chosen(request.query_params.getlist("what"))
         if not what:
             return pages.site.go(request, subject.path, pages.say(request, _NOTHING_CHOSEN), failed=True)
-        reading = await pages.patience.call(read, pages.board.fs, subject)
-        going = [one for one in reading.receipt.objects if one.state.value.replace(" ", "-") in what]
+        made = await pages.patience.call(read, pages.board.fs, subject)
+        going = [one for one in made.objects if one.state.value.replace(" ", "-") in what]
         return pages.site.page(
             request,
             "study/discard.html",
