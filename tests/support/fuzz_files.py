@@ -90,7 +90,7 @@ def _head() -> Target:
         assert found == Head(*identity, RECORD, found.start), "a changed head is noticed"
         return "whole"
 
-    strange = (b"[" * 900, b'{"format":1,"check":[[]]}', b"\x02\0\0\x01UI\2\0", b'"format":2', b"null")
+    strange = (b"[" * 900, b'{"format":1,"check":[[]]}', b"\x02\0\0\x01UI\2\0", b'"format":3', b"null")
     return Target("heads of spooled files", answer, [original], strange)
 
 

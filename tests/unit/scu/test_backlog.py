@@ -17,6 +17,7 @@ from dicomrs.spool.outbox import Outbox
 from dicomrs.spool.part import Origin
 from dicomrs.spool.proof import prepare_root
 from dicomrs.spool.receipts import Kind
+from dicomrs.spool.record import FORMAT
 from dicomrs_scu.backlog import Backlog
 from dicomrs_scu.persons import Persons
 from dicomrs_scu.queue import DestinationQueue
@@ -356,7 +357,9 @@ def test_a_removed_object_that_comes_again_under_its_name_is_seen(
 
 def test_a_file_of_a_later_version_is_left_alone(root: Path, receive: Callable[[Instance], str]) -> None:
     path = root / receive(one_image())
-    data = path.read_bytes().replace(b'"format":1', b'"format":9')
+    ours = path.read_bytes()
+    data = ours.replace(b'"format":%d' % FORMAT, b'"format":9')
+    assert data != ours
     path.write_bytes(data)
     backlog = backlog_of(root, "a")
     backlog.rescan()
