@@ -81,7 +81,10 @@ class TestTls:
                 return tls.getpeercert(binary_form=True)
 
         before = serial()
-        authority.issue(folder, names=("DNS:localhost",))
+        shutil.copy(authority.issue(tmp_path / "next", names=("DNS:localhost",)) / "tls.crt", folder)
+        eventually(lambda: "certificate not taken" in program.log.read_text(), "it does not fit the key that is there")
+        assert serial() == before, "the last good one does not stay"
+        shutil.copy(tmp_path / "next" / "tls.key", folder)
         eventually(lambda: serial() != before, "the renewed one is shown")
 
     def test_what_is_no_certificate_ends_it_with_a_sentence(self, tmp_path, authority):

@@ -50,7 +50,9 @@ class Certificate:
             self._stamps = stamps
 
     def _load(self) -> None:
-        self.context.load_cert_chain(self._secret.path(CERTIFICATE), self._secret.path(KEY))
+        # A certificate that the key does not fit takes the place of the good one before that is found out.
+        for context in (ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), self.context):
+            context.load_cert_chain(self._secret.path(CERTIFICATE), self._secret.path(KEY))
 
 
 class _Loop(asyncio.SelectorEventLoop):
