@@ -1,9 +1,13 @@
 """The overview: per route whether images flow, why not, and whose job that is."""
 
+import os
 import re
+import threading
 
 import pytest
 
+from dicomrs.spool.fs import OsFileSystem
+from dicomrs.watched import is_watched
 from dicomrs_dashboard.doors.people import Role
 from support.objects import series
 from support.router import destination, route
@@ -72,3 +76,37 @@ def test_the_route_that_needs_somebody_comes_first(tmp_path, make_router, tap, o
     (tmp_path / "stopped").mkdir()
     page = overview(*router.routes, route(tmp_path / "stopped", destination("zeroclick", 4243), name="b-stopped"))
     assert page.index("b-stopped") < page.index("a-well")
+
+
+class TestThatSomebodyLooksOn:
+    """Then scu asks idle targets more often: it is said in a file in each root."""
+
+    @pytest.fixture
+    def asked(self, spool, ask):
+        return ask(route(spool.root, destination("zeroclick", 4243)), patience=0.5)
+
+    def test_it_is_said_by_the_overview_and_by_no_other_page(self, spool, asked):
+        browser = asked.signed_in(Role.VIEWER)
+        browser.get("/connectivity")
+        assert not is_watched(OsFileSystem(), str(spool.root))
+        browser.get("/")
+        asked.board.has_changed(str(spool.root))  # so that it is looked at anew
+        browser.get("/")
+        assert is_watched(OsFileSystem(), str(spool.root))
+
+    def test_a_pipe_in_the_place_of_the_file_hangs_nothing(self, spool, asked):
+        browser = asked.signed_in(Role.VIEWER)
+        os.mkfifo(spool.root / ".status" / "watched")
+        for _ in range(2):
+            assert "its volume hangs" not in browser.get("/").text
+            asked.board.has_changed(str(spool.root))
+
+    def test_a_volume_that_hangs_then_keeps_no_other_page_waiting(self, asked, monkeypatch):
+        free = threading.Event()
+        monkeypatch.setattr("dicomrs_dashboard.looking.note_watched", lambda _root: free.wait(60))
+        browser = asked.signed_in(Role.VIEWER)
+        try:
+            assert "its volume hangs or is very slow" in browser.get("/").text
+            assert asked.client.get("/healthz").text == "ok\n"
+        finally:
+            free.set()

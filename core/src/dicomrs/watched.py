@@ -19,7 +19,8 @@ def note_watched(root: str) -> None:
     """Say that somebody looks. A failure is no failure: targets are then asked less often."""
     path = f"{root}/{STATUS}/{_FILE}"
     with suppress(OSError):
-        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o640))
+        # O_NONBLOCK: a pipe in its place must not hang.
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o640))
         os.utime(path)
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from datetime import datetime
 from typing import Final
 
@@ -19,6 +20,8 @@ from dicomrs_dashboard.status import RouteView
 _PACE_SECONDS: Final = 5.0
 _RECENT_SECONDS: Final = 10.0
 """A list of studies that is no older is shown at once, while it is looked again; its live stream brings the rest."""
+_WATCHED_SECONDS: Final = 2 * _PACE_SECONDS
+"""So long somebody looks on after the overview was put together; one look at each root is made in that time."""
 
 logger = get_logger()
 
@@ -33,6 +36,7 @@ class Board:
         self._patience = patience
         self._lookouts: dict[str, Lookout] = {}
         self._mutex = threading.Lock()
+        self._watched_until = 0.0
 
     @property
     def routes(self) -> tuple[ClinicRoute, ...]:
@@ -59,18 +63,22 @@ class Board:
         """
         while True:
             try:
-                for lookout, route in self._watched():
+                for lookout, route in self._lookouts_now():
                     lookout.glance(route)
             except Exception:
                 logger.exception("looking at the roots failed, it is tried again")
             if stop.wait(_PACE_SECONDS):
                 return
 
+    def note_watched(self) -> None:
+        """Somebody looks on: the next look at each root says so there (dicomrs.watched); this touches no volume."""
+        self._watched_until = time.monotonic() + _WATCHED_SECONDS
+
     async def views(self) -> list[RouteView]:
         """How each route stands."""
-        return await asyncio.gather(*(lookout.view(route) for lookout, route in self._watched()))
+        return await asyncio.gather(*(lookout.view(route) for lookout, route in self._lookouts_now()))
 
-    def _watched(self) -> list[tuple[Lookout, ClinicRoute]]:
+    def _lookouts_now(self) -> list[tuple[Lookout, ClinicRoute]]:
         with self._mutex:
             routes = self.routes
             roots = [route.spec.storage.root for route in routes]
@@ -79,7 +87,8 @@ class Board:
             return [(self._lookouts[root], route) for root, route in zip(roots, routes, strict=True)]
 
     def _lookout(self) -> Lookout:
-        return Lookout(Looker(self.fs, self._index), self._patience)
+        looker = Looker(self.fs, self._index, lambda: time.monotonic() < self._watched_until)
+        return Lookout(looker, self._patience)
 
     def route(self, name: str) -> ClinicRoute | None:
         """The route of a name."""
@@ -99,9 +108,9 @@ class Board:
 
         at_once: as they were a few seconds ago will do.
         """
-        watched = self._watched()
-        if at_once and all(lookout.seen_within(route, _RECENT_SECONDS) for lookout, route in watched):
-            for lookout, route in watched:
+        looked_at = self._lookouts_now()
+        if at_once and all(lookout.seen_within(route, _RECENT_SECONDS) for lookout, route in looked_at):
+            for lookout, route in looked_at:
                 lookout.glance(route)
         else:
             await self.views()

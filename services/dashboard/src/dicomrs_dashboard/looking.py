@@ -13,6 +13,7 @@ from dicomrs.disk import look_at_disk
 from dicomrs.route import ClinicRoute
 from dicomrs.spool.fs import FileSystem
 from dicomrs.survey import SurveyMemory, survey
+from dicomrs.watched import note_watched
 from dicomrs_dashboard.index import StudyIndex
 from dicomrs_dashboard.status import RouteView, seen, unseen
 
@@ -25,20 +26,24 @@ Look = Callable[[ClinicRoute], RouteView]
 
 
 class Looker:
-    """Looks at one root, without writing, and hands what it saw of the studies to the index. For one thread at a time.
+    """Looks at one root and hands what it saw of the studies to the index. For one thread at a time.
 
     It remembers what it saw, so that the next look reads only what has changed since.
     """
 
-    def __init__(self, fs: FileSystem, index: StudyIndex) -> None:
+    def __init__(self, fs: FileSystem, index: StudyIndex, watched: Callable[[], bool] = lambda: False) -> None:
+        """watched: whether a person looks on, which is noted in the root; else nothing is written there."""
         self._fs = fs
         self._index = index
+        self._watched = watched
         self._memory = SurveyMemory()
 
     def __call__(self, route: ClinicRoute) -> RouteView:
         """How a route stands; a root that cannot be read is said to be so."""
         root, name = route.spec.storage.root, route.metadata.name
         began, at = time.monotonic(), datetime.now().astimezone()
+        if self._watched():
+            note_watched(root)
         try:
             disk = look_at_disk(self._fs, root, route.spec.storage.reserve)
             found = survey(self._fs, root, route, memory=self._memory)

@@ -9,7 +9,6 @@ from fastapi.responses import HTMLResponse, StreamingResponse
 
 from dicomrs.flow import Flow
 from dicomrs.status_api import DestinationStatus, RouteStatus
-from dicomrs.watched import note_watched
 from dicomrs_dashboard.board import Board
 from dicomrs_dashboard.doors.people import Role
 from dicomrs_dashboard.doors.roles import may_still_see, need
@@ -52,8 +51,7 @@ def overview_router(site: Site, board: Board) -> APIRouter:
     router = APIRouter(dependencies=[Depends(need(Role.VIEWER))])
 
     async def context(request: Request) -> dict[str, Any]:
-        for route in board.routes:
-            note_watched(route.spec.storage.root)
+        board.note_watched()
         now = datetime.now().astimezone()
         cards = sorted((card_of(view, now) for view in await board.views()), key=lambda card: -card.light.colour)
         worst = max((card.light.colour for card in cards), default=Colour.GREY)
