@@ -98,6 +98,44 @@ def test_a_study_that_arrives_is_in_the_list_within_two_seconds_without_a_reload
     person.check()
 
 
+_HIDE = "Object.defineProperty(document, 'hidden', {configurable: true, get: () => window.unseen === true})"
+"""A browser without a window never hides a page: the page is told so."""
+
+
+def look(page: Page, *, away: bool) -> None:
+    page.evaluate("away => {window.unseen = away; document.dispatchEvent(new Event('visibilitychange'))}", away)
+
+
+def test_a_page_that_nobody_sees_rests_and_is_up_to_date_when_it_is_looked_at_again(site: Site, enter):
+    person = enter(Role.OPERATOR)
+    person.context.add_init_script(_HIDE)
+    page = person.open("/studies")
+    send(site, *series(1, patient_name="Seen^Sam"))
+    page.get_by_role("link", name="Seen^Sam").wait_for()
+    look(page, away=True)
+    send(site, *series(1, patient_name="Unseen^Una"))
+    page.wait_for_timeout(3000)
+    assert page.get_by_role("link", name="Unseen^Una").count() == 0
+    look(page, away=False)
+    page.get_by_role("link", name="Unseen^Una").wait_for()
+    expect(page.locator("#stale")).to_be_hidden()
+    person.check()
+
+
+def test_more_pages_than_a_browser_has_connections(site: Site, enter):
+    """Six to a host, over HTTP/1.1."""
+    person = enter(Role.OPERATOR)
+    person.context.add_init_script(_HIDE)
+    for _ in range(8):
+        page = person.context.new_page()
+        page.goto("/studies")
+        expect(page.locator("table.studies")).to_be_visible()
+        look(page, away=True)
+    look(page, away=False)
+    send(site, *series(1, patient_name="Eighth^Eve"))
+    page.get_by_role("link", name="Eighth^Eve").wait_for()
+
+
 def test_a_study_is_found_sorted_and_opened_with_the_keyboard(site: Site, enter):
     for number in range(3):
         send(site, *series(1, patient_name=f"Finding^{number}", patient_id=f"F-{number}"))

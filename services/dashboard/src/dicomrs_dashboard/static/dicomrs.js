@@ -10,12 +10,59 @@ function stale(shown) {
 document.addEventListener("htmx:sseError", () => {
   lost = lost || setTimeout(() => stale(true), 3000);
 });
-document.addEventListener("htmx:sseOpen", (event) => {
-  event.detail.source.addEventListener("signed-out", () => location.reload());
+document.addEventListener("htmx:sseOpen", () => {
   clearTimeout(lost);
   lost = 0;
   stale(false);
 });
+
+// A page that nobody sees lets its stream go, and opens it again when it is looked at: a browser has six connections to a
+// server, and what nobody sees is not to be made.
+class Stream extends EventTarget {
+  #url;
+  #source = null;
+  #names = new Set();
+  constructor(url) {
+    super();
+    this.#url = url;
+    document.addEventListener("visibilitychange", this);
+    if (!document.hidden) this.#open();
+  }
+  get readyState() {
+    return this.#source ? this.#source.readyState : EventSource.CONNECTING;
+  }
+  addEventListener(name, listener) {
+    super.addEventListener(name, listener);
+    if (!this.#names.has(name)) this.#hear(name);
+    this.#names.add(name);
+  }
+  handleEvent() {
+    if (document.hidden) {
+      this.#source?.close();
+      this.#source = null;
+    } else if (!this.#source) {
+      this.#open();
+    }
+  }
+  close() {
+    document.removeEventListener("visibilitychange", this);
+    this.#source?.close();
+  }
+  #open() {
+    this.#source = new EventSource(this.#url, { withCredentials: true });
+    this.#source.onopen = (event) => this.onopen?.(event);
+    this.#source.onerror = (event) => {
+      if (this.readyState === EventSource.CLOSED) this.close(); // whoever wants more opens another
+      this.onerror?.(event);
+    };
+    this.#names.forEach((name) => this.#hear(name));
+    this.#source.addEventListener("signed-out", () => location.reload());
+  }
+  #hear(name) {
+    this.#source?.addEventListener(name, (event) => this.dispatchEvent(new MessageEvent(name, { data: event.data })));
+  }
+}
+htmx.createEventSource = (url) => new Stream(url);
 
 // A live piece changes only what differs; what a person has opened stays open.
 Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, node) => name !== "open" || node.tagName !== "DETAILS";
