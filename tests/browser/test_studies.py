@@ -18,7 +18,7 @@ from support.polling import eventually
 from support.processes import free_port
 from support.router import destination, route
 from support.sender import send_all
-from support.site import Site
+from support.site import PASSWORD, Site
 
 pytestmark = pytest.mark.peer("chromium", "storescp")
 
@@ -134,6 +134,22 @@ def test_more_pages_than_a_browser_has_connections(site: Site, enter):
     look(page, away=False)
     send(site, *series(1, patient_name="Eighth^Eve"))
     page.get_by_role("link", name="Eighth^Eve").wait_for()
+
+
+def test_a_page_says_that_the_dashboard_is_gone_and_asks_to_sign_in_when_it_is_back(site: Site, enter):
+    """Sessions end with the dashboard."""
+    person = enter(Role.OPERATOR)
+    page = person.open("/studies?q=nobody")
+    page.wait_for_timeout(1500)  # the stream is open
+    site.router.kill("dashboard")
+    expect(page.locator("#stale")).to_be_visible(timeout=30_000)
+    site.start("dashboard")
+    site.forget_cookies()
+    expect(page.get_by_label("Password")).to_be_visible(timeout=60_000)
+    page.get_by_label("Name").fill("operator")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_label("Search")).to_have_value("nobody")
 
 
 def test_a_study_is_found_sorted_and_opened_with_the_keyboard(site: Site, enter):

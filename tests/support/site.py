@@ -56,3 +56,7 @@ class Site:
             assert answer.status_code == 303, answer.text
             self._cookies[role] = dict(answer.cookies)
         return self._cookies[role]
+
+    def forget_cookies(self) -> None:
+        """Everybody has to sign in again: sessions end with the dashboard."""
+        self._cookies.clear()

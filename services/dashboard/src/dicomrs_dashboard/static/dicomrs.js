@@ -7,8 +7,12 @@ function stale(shown) {
   const note = document.getElementById("stale");
   if (note) note.hidden = !shown;
 }
-document.addEventListener("htmx:sseError", () => {
+document.addEventListener("htmx:sseError", async (event) => {
   lost = lost || setTimeout(() => stale(true), 3000);
+  if (event.detail.source.readyState !== EventSource.CLOSED) return;
+  // The dashboard answers, but with no stream: whoever is to sign in again is asked to.
+  const answer = await fetch(location.href, { headers: { accept: "text/html" }, redirect: "manual" }).catch(() => null);
+  if (answer?.type === "opaqueredirect") location.reload();
 });
 document.addEventListener("htmx:sseOpen", () => {
   clearTimeout(lost);
