@@ -10,7 +10,7 @@ from support.polling import eventually
 from support.processes import LOOPBACK, free_port
 from support.router import annotated, changed, destination, route
 from support.sender import send_all
-from support.volumes import small_volume
+from support.volumes import away, small_volume
 
 NOWHERE = "192.0.2.10"  # of a network for examples (RFC 5737)
 USAGE, PORT_IN_USE = 2, 69
@@ -148,3 +148,14 @@ def test_a_health_place_without_address_port_or_name_is_a_wrong_command_line(tmp
     router = make_router(route(tmp_path / "root"), start=False)
     router.options = options
     assert router.launch("scu").wait() == USAGE
+
+
+@pytest.mark.peer("mount")
+def test_a_volume_that_hangs_is_the_reason_of_its_own_route(tmp_path, make_probes):
+    probes = make_probes(route(tmp_path / "hanging", name="hanging"), route(tmp_path / "well", name="well"))
+    probes.launch("scp")
+    probes.wait("scp")
+    with away(tmp_path / "hanging"):
+        probes.wait("scp", "route hanging is not receiving", "its volume hangs")
+        assert "route well" not in probes.get("scp", "readyz")[1]
+    probes.wait("scp")

@@ -130,9 +130,20 @@ def tail(path: Path, lines: int = 25) -> str:
     return "\n".join(path.read_text(errors="replace").splitlines()[-lines:]) if path.exists() else "(no log)"
 
 
-def run(command: Sequence[object], within: float = 120.0) -> subprocess.CompletedProcess[str]:
-    """Run a program to its end; its output comes back, its exit code is for the caller to judge."""
-    words = [str(part) for part in command]
+def run(
+    command: Sequence[object], within: float = 120.0, descriptors: Sequence[int] = ()
+) -> subprocess.CompletedProcess[str]:
+    """Run a program to its end; its output comes back, its exit code is for the caller to judge.
+
+    descriptors: of this process, that it gets as well.
+    """
     return subprocess.run(
-        words, capture_output=True, text=True, errors="replace", timeout=within, check=False, stdin=subprocess.DEVNULL
+        [str(part) for part in command],
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=within,
+        check=False,
+        stdin=subprocess.DEVNULL,
+        pass_fds=descriptors,
     )

@@ -89,6 +89,29 @@ def standstill(volume: Path) -> Iterator[None]:
         run(["fsfreeze", "--unfreeze", volume])
 
 
+@contextmanager
+def away(folder: Path) -> Iterator[None]:
+    """Whoever touches a folder waits, as on a network volume whose server is away; skipped where it cannot be made.
+
+    A FUSE file system is mounted over it, for which nobody answers.
+    """
+    try:
+        fd = os.open("/dev/fuse", os.O_RDWR | os.O_CLOEXEC)
+    except OSError as error:
+        pytest.skip(f"may not open /dev/fuse: {error.strerror}")
+    try:
+        options = f"fd={fd},rootmode=40000,user_id={os.getuid()},group_id={os.getgid()}"
+        mounted = run(["mount", "-i", "-t", "fuse", "-o", options, "away", folder], descriptors=[fd])
+        if mounted.returncode:
+            pytest.skip(f"may not mount a FUSE file system: {mounted.stderr.strip()}")
+        try:
+            yield
+        finally:
+            run(["umount", "-l", folder])
+    finally:
+        os.close(fd)  # those who wait get an error
+
+
 def fill(volume: Path, leave: int = 0) -> Path:
     """Write a file until so many bytes are free, or none; return it."""
     path = volume / "filler"

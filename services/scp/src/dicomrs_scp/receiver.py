@@ -88,24 +88,30 @@ class RunningReceiver:
         self._noted: Trouble | None = None
         root = route.spec.storage.root
         prepare_root(fs, root)
+        with contextlib.ExitStack() as on_failure:
+            self._lock = self._take(root)
+            on_failure.callback(fs.close, self._lock)
+            try:
+                self.inbox = Inbox(fs, root, route.spec.storage.reserve.bytes_of)
+            except OSError as error:
+                raise VolumeError(f"{root}: {error.strerror}; check the disk", full=is_full(error)) from error
+            on_failure.callback(self.inbox.close)
+            self._received = ReceivedBytes(read_heartbeat(root, "scp"), datetime.now().astimezone())
+            self._desk = Desk(fs, root, lambda: self.route.spec.receiver)
+            examiner = ReceiverExaminer(
+                fs, lambda: self.route, secrets, self._obstacle, lambda: self.listening, self._callers
+            )
+            self._service_desk = desk.Desk(fs, root, "scp", restart, examiner.begin)
+            self._service_desk.start()
+            on_failure.pop_all()
+
+    def _take(self, root: str) -> int:
         try:
-            self._lock = fs.lock(f"{root}/{LOCKS}/scp", wait=False)
+            return self._fs.lock(f"{root}/{LOCKS}/scp", wait=False)
         except BlockingIOError:
             raise BusyError(f"another receiving service has {root}; waiting until it has gone") from None
         except OSError as error:
             raise VolumeError(f"{root}/{LOCKS}/scp: {error.strerror}") from error
-        try:
-            self.inbox = Inbox(fs, root, route.spec.storage.reserve.bytes_of)
-        except OSError as error:
-            fs.close(self._lock)
-            raise VolumeError(f"{root}: {error.strerror}; check the disk", full=is_full(error)) from error
-        self._received = ReceivedBytes(read_heartbeat(root, "scp"), datetime.now().astimezone())
-        self._desk = Desk(fs, root, lambda: self.route.spec.receiver)
-        examiner = ReceiverExaminer(
-            fs, lambda: self.route, secrets, self._obstacle, lambda: self.listening, self._callers
-        )
-        self._service_desk = desk.Desk(fs, root, "scp", restart, examiner.begin)
-        self._service_desk.start()
 
     @property
     def listening(self) -> bool:
@@ -151,13 +157,12 @@ class RunningReceiver:
 
         One that is being deleted keeps the root, so that it can be told how it stands, and receives nothing more.
         """
+        if _door_of(self.route.spec.receiver) != _door_of(route.spec.receiver):
+            self.stop_listening()  # before the status file can name the new version as one that listens
         old, self.route = self.route, route
         self.inbox.reserve = route.spec.storage.reserve.bytes_of
         if route.draining and not old.draining:
             self._drain()
-            return
-        if _door_of(old.spec.receiver) != _door_of(route.spec.receiver):
-            self.stop_listening()
 
     def admit(self, sock: Connection, address: str, request: bytes) -> None:
         """Start an association for a connection that has sent its request; never blocks."""
