@@ -125,6 +125,14 @@ class TestTrustedHeader:
         headers = PAGE | WHO | {"X-User": name.encode()}
         assert asked.browser(address=PROXY).get("/", headers=headers).status_code == 303
 
+    def test_a_user_here_of_the_same_name_is_somebody_else_on_record(self, asked):
+        user = asked.signed_in(Role.VIEWER, "bob", address=PROXY)
+        for _ in range(2):
+            assert user.get("/studies").status_code == 200
+            assert asked.browser(address=PROXY).get("/studies", headers=WHO | {"X-User": "bob"}).status_code == 200
+        told = [one.fields for one in asked.doors.audit.read().entries if one.fields["action"] == "view"]
+        assert [one["identified"] for one in told] == ["password", "header X-User of the proxy"]
+
     def test_a_live_page_of_somebody_whom_a_proxy_vouches_for_ends_after_a_while(self, monkeypatch):
         now = [0.0]
         monkeypatch.setattr("dicomrs_dashboard.doors.coming.time.monotonic", lambda: now[0])

@@ -54,24 +54,28 @@ def _hangs(seconds: float) -> HangsError:
 
 
 class Patience:
-    """For the pages of one program."""
+    """For calls of one kind."""
 
-    def __init__(self, most: int = _MOST) -> None:
+    def __init__(self, most: int = _MOST, seconds: float = SECONDS, place_seconds: float = _PLACE_SECONDS) -> None:
+        """most: at once; seconds: of each; place_seconds: within which one of those must end, where there are more."""
         self._places = threading.Semaphore(most)
+        self._seconds = seconds
+        self._place_seconds = place_seconds
 
-    async def call(self, what: Callable[..., T], *words: object, seconds: float = SECONDS) -> T:
-        """What a call returns.
+    async def call(self, what: Callable[..., T], *words: object, seconds: float | None = None) -> T:
+        """What a call returns. seconds: that this one may take; None: as many as all of them.
 
         Raises:
-            HangsError: it takes longer than so many seconds; it goes on, and what it returns is lost.
+            HangsError: it takes longer; it goes on, and what it returns is lost.
             Exception: what it raises.
         """
-        patient_until = time.monotonic() + _PLACE_SECONDS
+        patient_until = time.monotonic() + self._place_seconds
         while not self._places.acquire(blocking=False):  # many at once are no sign yet that a volume hangs
             if time.monotonic() > patient_until:
                 raise HangsError(errno.EAGAIN, "too many calls hang already: a volume does not answer")
             await asyncio.sleep(_LOOK_SECONDS)
         waiting = asyncio.wrap_future(_begun(what, words, self._places.release))
+        seconds = self._seconds if seconds is None else seconds
         await asyncio.wait([waiting], timeout=seconds)
         if not waiting.done():
             raise _hangs(seconds)

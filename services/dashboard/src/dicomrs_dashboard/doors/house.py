@@ -15,6 +15,7 @@ from dicomrs_dashboard.doors.sessions import Sessions
 from dicomrs_dashboard.doors.settings import DoorSettings
 from dicomrs_dashboard.doors.throttle import Throttle
 from dicomrs_dashboard.doors.users import Users
+from dicomrs_dashboard.patience import SECONDS, Patience
 
 LARGEST_BODY = 64 * 1024
 """Bytes of a request: forms are small, and nothing is uploaded but what says so itself."""
@@ -22,7 +23,10 @@ LARGEST_BODY = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Doors:
-    """Of one program."""
+    """Of one program. checking, changing: for calls of users.
+
+    Checking a password takes 19 MiB and a processor; a change, which may hash one too, waits for the volume.
+    """
 
     settings: DoorSettings
     users: Users
@@ -31,6 +35,8 @@ class Doors:
     record: Record
     audit: AuditLog
     openid: OpenId | None
+    checking: Patience
+    changing: Patience
 
 
 def make_doors(fs: FileSystem, settings: DoorSettings) -> Doors:
@@ -45,6 +51,8 @@ def make_doors(fs: FileSystem, settings: DoorSettings) -> Doors:
         Record(audit),
         audit,
         OpenId(settings.openid, settings.role_map) if settings.openid else None,
+        checking=Patience(2, place_seconds=SECONDS),
+        changing=Patience(2, place_seconds=SECONDS),
     )
 
 

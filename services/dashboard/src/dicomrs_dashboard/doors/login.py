@@ -3,7 +3,6 @@
 from typing import Annotated, Final
 from urllib.parse import urlencode, urlsplit
 
-from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Depends, FastAPI, Form, Request, status
 from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
@@ -41,7 +40,6 @@ class _Entrance:
     def __init__(self, site: Site, doors: Doors) -> None:
         self.site = site
         self.doors = doors
-        self.hashing = CapacityLimiter(2)  # at once: each takes 19 MiB, and a processor
 
     def say(self, request: Request, text: str, **values: object) -> str:
         """A text in the reader's language."""
@@ -133,7 +131,7 @@ def _by_password(router: APIRouter, entrance: _Entrance) -> None:
             page.headers["Retry-After"] = str(seconds)
             return page
         try:
-            user = await to_thread.run_sync(doors.users.check, name, password, limiter=entrance.hashing)
+            user = await doors.checking.call(doors.users.check, name, password)
             known = doors.users.find(name) is not None
         except UsersError as error:
             logger.error("the users cannot be read", reason=str(error))
@@ -157,7 +155,7 @@ def _by_code(router: APIRouter, entrance: _Entrance) -> None:
     async def show_code(request: Request, code: str = "") -> Response:
         """Uses nothing up: mail programs and chats look at links before people do."""
         try:
-            found = await to_thread.run_sync(doors.users.whose_code, code, limiter=entrance.hashing) if code else None
+            found = await doors.checking.call(doors.users.whose_code, code) if code else None
         except UsersError as error:
             logger.error("the users cannot be read", reason=str(error))
             return entrance.code_page(request, "", None, _USERS, 503)
@@ -169,12 +167,12 @@ def _by_code(router: APIRouter, entrance: _Entrance) -> None:
     async def use_code(request: Request, code: Text = "", password: Text = "", again: Text = "") -> Response:
         address = request.client.host if request.client else ""
         try:
-            found = await to_thread.run_sync(doors.users.whose_code, code, limiter=entrance.hashing)
+            found = await doors.checking.call(doors.users.whose_code, code)
             if not is_private(request.scope) or (found and not password and found[1].code.sets_password):  # type: ignore[union-attr]
                 return entrance.code_page(request, code, found)
             if password != again:
                 return entrance.code_page(request, code, found, _DIFFER, 422)
-            used = await to_thread.run_sync(doors.users.use_code, code, password, limiter=entrance.hashing)
+            used = await doors.changing.call(doors.users.use_code, code, password)
         except WeakPasswordError:
             return entrance.code_page(request, code, found, _WEAK, 422)
         except UsersError as error:

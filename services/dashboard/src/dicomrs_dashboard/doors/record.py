@@ -2,14 +2,13 @@
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
-
-from anyio import CapacityLimiter, to_thread
 
 from dicomrs.audit import AuditLog, Head
 from dicomrs.log import get_logger
 from dicomrs_dashboard.doors.people import Person
+from dicomrs_dashboard.patience import SECONDS, Patience
 
 AGAIN_SECONDS: Final = 15 * 60.0
 """The same person sees the same page from the same address for so long: one line tells of it."""
@@ -24,16 +23,16 @@ class Record:
     def __init__(self, audit: AuditLog, clock: Callable[[], float] = time.monotonic) -> None:
         self._audit = audit
         self._clock = clock
-        self._writing = CapacityLimiter(4)  # threads that a volume which hangs may take
+        self._patience = Patience(4, place_seconds=SECONDS)
         self._told: OrderedDict[tuple[str, ...], float] = OrderedDict()
 
     async def note(self, person: Person, action: str, **fields: object) -> None:
         """Something that a person does; when this returns, it is durable.
 
         Raises:
-            OSError: it is not, and must not be done.
+            OSError: it is not, or not yet, and must not be done.
         """
-        await to_thread.run_sync(self._append, person, action, fields, limiter=self._writing)
+        await self._patience.call(self._append, person, action, fields)
 
     async def saw(self, person: Person, what: str, **fields: object) -> None:
         """Something of patients that a person is about to see; once in 15 minutes.
@@ -43,13 +42,10 @@ class Record:
         Raises:
             OSError: it is not on record, and must not be shown.
         """
-        key = ("view", what, *(f"{name}={value}" for name, value in fields.items()))
-        if self._is_news(person, key):
-            try:
-                await self.note(person, "view", what=what, **fields)
-            except OSError:
-                self._told.pop((person.name, person.address, *key), None)
-                raise
+        key = _key(person, "view", what, fields)
+        if self._is_news(key):
+            await self.note(person, "view", what=what, **fields)
+            self._tell(key)  # not before: who asks again meanwhile would be shown what is not on record yet
 
     async def came(self, person: Person, action: str, *, once: bool = False, **fields: object) -> None:
         """Somebody has signed in or out, or was refused: where that cannot be put on record, the log has it.
@@ -57,8 +53,11 @@ class Record:
         A volume that takes no more must not keep those out who are to mend it. once: the same again within 15 minutes
         is no news, so that nobody fills the disk by being refused.
         """
-        if once and not self._is_news(person, (action, str(fields))):
-            return
+        if once:
+            key = _key(person, action, "", fields)
+            if not self._is_news(key):
+                return
+            self._tell(key)
         log = logger.info if action in ("sign-in", "sign-out") else logger.warning
         log("at the door", action=action, who=person.name, identified=person.identified, address=person.address)
         try:
@@ -80,13 +79,18 @@ class Record:
         logger.info("audit entry", number=head.number, hash=head.hash)
         return head
 
-    def _is_news(self, person: Person, key: tuple[str, ...]) -> bool:
-        now, whole = self._clock(), (person.name, person.address, *key)
-        last = self._told.get(whole)
-        if last is not None and now - last < AGAIN_SECONDS:
-            return False
-        self._told[whole] = now
-        self._told.move_to_end(whole)
+    def _is_news(self, key: tuple[str, ...]) -> bool:
+        last = self._told.get(key)
+        return last is None or self._clock() - last >= AGAIN_SECONDS
+
+    def _tell(self, key: tuple[str, ...]) -> None:
+        self._told[key] = self._clock()
+        self._told.move_to_end(key)
         while len(self._told) > _MOST:
             self._told.popitem(last=False)
-        return True
+
+
+def _key(person: Person, action: str, what: str, fields: Mapping[str, object]) -> tuple[str, ...]:
+    """A name may be another's who signs in elsewhere."""
+    told = (f"{name}={value}" for name, value in fields.items())
+    return (person.name, person.identified, person.address, action, what, *told)

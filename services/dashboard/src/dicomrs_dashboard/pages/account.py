@@ -2,7 +2,6 @@
 
 from typing import Annotated, Final
 
-from anyio import to_thread
 from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import HTMLResponse, Response
 
@@ -74,14 +73,19 @@ async def _change(doors: Doors, request: Request, person: Person, present: str, 
     if wait := doors.throttle.begin(person.address, person.name):
         raise _NotDoneError(_WAIT, 429, seconds=int(wait) + 1)
     try:
-        if await to_thread.run_sync(doors.users.check, person.name, present) is None:
+        if await doors.checking.call(doors.users.check, person.name, present) is None:
             raise _NotDoneError(_WRONG, 403)
         doors.throttle.succeeded(person.address, person.name)
-        await doors.record.note(person, PASSWORD_SET, user=person.name)
-        return await to_thread.run_sync(doors.users.set_password, person.name, password)
+        await _on_record(doors, person)
+        return await doors.changing.call(doors.users.set_password, person.name, password)
     except WeakPasswordError as error:
         raise _NotDoneError(_WEAK, 422) from error
     except UsersError as error:
         raise _NotDoneError(error.text, 503, **error.values) from error
+
+
+async def _on_record(doors: Doors, person: Person) -> None:
+    try:
+        await doors.record.note(person, PASSWORD_SET, user=person.name)
     except OSError as error:
         raise _NotDoneError(_NO_RECORD, 503, reason=error.strerror) from error

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
-from anyio import to_thread
 from fastapi import APIRouter, Depends, Form, HTTPException, Request, status
 from fastapi.responses import HTMLResponse, Response
 
@@ -13,6 +12,7 @@ from dicomrs_dashboard.doors.people import Person, Role
 from dicomrs_dashboard.doors.roles import need
 from dicomrs_dashboard.doors.users import CODE_MINUTES, User, UsersError
 from dicomrs_dashboard.language import N_
+from dicomrs_dashboard.patience import HangsError
 from dicomrs_dashboard.site import Site, url
 
 Admin = Annotated[Person, Depends(need(Role.ADMIN))]
@@ -153,9 +153,11 @@ class _Pages:
         except OSError as error:
             return self._site.language(request).say(_NO_RECORD, reason=error.strerror), ""
         try:
-            return "", await to_thread.run_sync(act) or ""
+            return "", await self._doors.changing.call(act) or ""
         except UsersError as error:
             return self._say(request, error), ""
+        except HangsError as error:
+            return str(error.strerror), ""
 
     def _say(self, request: Request, error: UsersError) -> str:
         return self._site.language(request).say(error.text, **error.values)
