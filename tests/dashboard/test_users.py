@@ -171,6 +171,13 @@ class TestSessions:
         clock.now += 4
         assert sessions.find(token) is None
 
+    def test_nobody_who_has_taken_a_users_name_elsewhere_signs_that_one_out(self, sessions, users):
+        users.add("ana", Role.ADMIN)
+        own = sessions.begin("ana", Role.ADMIN, "password", users.find("ana").stamp)
+        for _ in range(50):
+            sessions.begin("ana", Role.VIEWER, "OpenID https://idp.test 7", None)
+        assert sessions.find(own)
+
     def test_of_very_many_the_one_unused_for_longest_gives_way(self, sessions, clock):
         first = sessions.begin("ana", Role.VIEWER, "x", None)
         other = sessions.begin("bob", Role.VIEWER, "x", None)

@@ -30,6 +30,11 @@ class Session:
     began: float
     used: float
 
+    @property
+    def is_local(self) -> bool:
+        """Whether it is that of a local user, who has a password here; one of that name elsewhere is another."""
+        return self.stamp is not None
+
 
 class Sessions:
     """The sessions of a program. What is kept of a token is its hash: a look into this memory opens nothing."""
@@ -48,8 +53,9 @@ class Sessions:
         token = secrets.token_urlsafe(32)
         now = self._clock()
         with self._mutex:
-            self._make_room(name, now)
-            self._sessions[_key(token)] = Session(name, role, identified, stamp, now, now)
+            session = Session(name, role, identified, stamp, now, now)
+            self._make_room(session)
+            self._sessions[_key(token)] = session
         return token
 
     def find(self, token: str, *, use: bool = True) -> Session | None:
@@ -74,13 +80,13 @@ class Sessions:
     def is_local(self, token: str) -> bool:
         """Whether it is that of a local user, who has a password here."""
         session = self.find(token, use=False) if token else None
-        return session is not None and session.stamp is not None
+        return session is not None and session.is_local
 
     def count(self, name: str) -> int:
         """How many a local user has."""
         now = self._clock()
         with self._mutex:
-            own = [one for one in self._sessions.values() if one.name == name and one.stamp is not None]
+            own = [one for one in self._sessions.values() if one.name == name and one.is_local]
             return sum(self._lasts(one, now) and self._is_still(one) for one in own)
 
     def _lasts(self, session: Session, now: float) -> bool:
@@ -96,10 +102,10 @@ class Sessions:
             return False
         return user is not None and user.stamp == session.stamp and user.role is session.role
 
-    def _make_room(self, name: str, now: float) -> None:
-        for key in [key for key, one in self._sessions.items() if not self._lasts(one, now)]:
+    def _make_room(self, new: Session) -> None:
+        for key in [key for key, one in self._sessions.items() if not self._lasts(one, new.began)]:
             del self._sessions[key]
-        own = [key for key, one in self._sessions.items() if one.name == name]
+        own = [key for key, one in self._sessions.items() if (one.name, one.is_local) == (new.name, new.is_local)]
         for keys, most in ((own, _MOST_OF_ONE), (list(self._sessions), _MOST)):
             if len(keys) >= most:
                 del self._sessions[min(keys, key=lambda key: self._sessions[key].used)]
