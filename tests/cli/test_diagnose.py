@@ -2,6 +2,7 @@
 
 import os
 import stat
+import threading
 
 import pytest
 
@@ -80,11 +81,19 @@ def test_a_place_that_cannot_be_written_to_is_said(manifest, dicomrs, tmp_path):
     assert "No such file or directory" in done.output
 
 
-def test_a_volume_of_logs_that_hangs_is_told_in_the_file(manifest, dicomrs, tmp_path, spool):
-    """A FIFO that nobody writes to, as on a network volume that has gone."""
-    folder = spool.root / ".status" / "logs"
-    folder.mkdir()
-    os.mkfifo(folder / "scp.jsonl")
+def test_a_volume_of_logs_that_hangs_is_told_in_the_file(manifest, dicomrs, tmp_path, monkeypatch):
+    free = threading.Event()
+    monkeypatch.setattr("dicomrs_dashboard.diagnosis.making.newest", lambda *_: free.wait(60))
     target = tmp_path / "it.html"
-    assert dicomrs("diagnose", manifest, "--output", target).exit_code == Exit.OK
+    try:
+        assert dicomrs("diagnose", manifest, "--output", target).exit_code == Exit.OK
+    finally:
+        free.set()
     assert "a volume hangs" in parse(target.read_bytes()).log_trouble
+
+
+def test_a_root_that_hangs_is_told_in_the_file(manifest, dicomrs, tmp_path, spool):
+    target = tmp_path / "it.html"
+    with spool.hanging():
+        assert dicomrs("diagnose", manifest, "--output", target).exit_code == Exit.OK
+    assert "hangs" in parse(target.read_bytes()).routes[0].status["error"]

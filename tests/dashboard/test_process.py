@@ -1,7 +1,6 @@
 """The dashboard as a program of its own, beside a real router."""
 
 import json
-import os
 import socket
 import sys
 import time
@@ -148,16 +147,16 @@ def test_it_stays_small_while_it_is_asked_all_the_time(tmp_path, run_dashboard):
 
 def test_told_to_end_while_a_volume_hangs_it_ends(tmp_path, run_dashboard):
     spool = FilledSpool(tmp_path / "root")
-    os.mkfifo(spool.root / ".status" / "scp.json")
     manifest = tmp_path / "routes.yaml"
     manifest.write_text(yaml.safe_dump(route(spool.root)))
-    dashboard = run_dashboard(manifest)
-    dashboard.token.write_text(TOKEN)
-    with pytest.raises(httpx2.ReadTimeout):
-        dashboard.client.get("/metrics", timeout=1)
-    began = time.monotonic()
-    assert dashboard.child.stop() == Exit.OK
-    assert time.monotonic() - began < 30
+    with spool.hanging():
+        dashboard = run_dashboard(manifest)
+        dashboard.token.write_text(TOKEN)
+        with pytest.raises(httpx2.ReadTimeout):
+            dashboard.client.get("/metrics", timeout=1)
+        began = time.monotonic()
+        assert dashboard.child.stop() == Exit.OK
+        assert time.monotonic() - began < 30
 
 
 def test_what_the_server_itself_says_is_a_line_like_any_other(tmp_path, run_dashboard):

@@ -1,11 +1,9 @@
 """/api/v1/status: how every route stands, from the disk and the heartbeats alone."""
 
 import json
-import os
 import shutil
 import threading
 import time
-from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -184,25 +182,11 @@ def test_manifests_are_followed_and_broken_ones_are_told_of(spool, tmp_path, ask
         following.join()
 
 
-@contextmanager
-def hanging(root: Path):
-    """Whoever reads scp's heartbeat there waits, as on a network volume whose server is away."""
-    pipe = root / ".status" / "scp.json"
-    pipe.unlink(missing_ok=True)
-    os.mkfifo(pipe)
-    try:
-        yield
-    finally:
-        pipe.rename(pipe.with_suffix(".was"))
-        for _ in range(2):  # whoever has it open reads its end
-            os.close(os.open(pipe.with_suffix(".was"), os.O_RDWR | os.O_NONBLOCK))
-
-
 def test_a_volume_that_hangs_is_said_to_and_keeps_neither_health_nor_the_other_route(spool, tmp_path, ask):
     other = FilledSpool(tmp_path / "other")
     other.receive(*series(1))
     asked = ask(route(spool.root), route(other.root, destination("one", 1), name="other"), patience=0.5)
-    with hanging(spool.root):
+    with spool.hanging():
         for _ in range(3):
             began = time.monotonic()
             report = asked.report()

@@ -136,6 +136,16 @@ class TestNames:
         assert digest_of(code) == digest_of(f" {code.replace('-', ' ').upper()}\n")
         assert digest_of(code) != digest_of(new_code())
 
+    def test_a_pipe_or_a_huge_file_in_its_place_is_told_of_and_keeps_nobody_waiting(self, users):
+        users.add("ana", Role.ADMIN)
+        os.unlink(users.path)
+        os.mkfifo(users.path)
+        assert "Illegal seek" in str(users.look())
+        os.unlink(users.path)
+        with open(users.path, "wb") as file:
+            file.truncate(2**42)
+        assert "it is larger than 4194304 bytes" in str(users.look())
+
 
 class TestSessions:
     """When they end by themselves."""

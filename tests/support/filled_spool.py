@@ -1,6 +1,8 @@
 """A spool filled as scp and scu fill it, without running them."""
 
 import json
+import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,6 +10,7 @@ from unittest.mock import patch
 
 from dicomrs.spool.fs import OsFileSystem
 from dicomrs.spool.inbox import Arrival, Inbox
+from dicomrs.spool.layout import RECEIPTS
 from dicomrs.spool.outbox import Outbox
 from dicomrs.spool.part import Origin
 from dicomrs.spool.proof import prepare_root
@@ -50,6 +53,22 @@ class FilledSpool:
         """Sound objects arrive under an earlier version's check, which took them for ones without pixels."""
         with patch("dicomrs.spool.inbox.missing_pixels", lambda *_: "an older rule"):
             return self.receive(*instances)
+
+    @contextmanager
+    def hanging(self) -> Iterator[None]:
+        """Whoever looks at the studies waits, as on a network volume whose server is away: an object's is a pipe."""
+        folder = self.root / "20260101T000000_HANGS"
+        folder.mkdir()
+        (folder / RECEIPTS).touch()
+        pipe = folder / "1.dcm"
+        os.mkfifo(pipe)
+        try:
+            yield
+        finally:
+            gone = self.root / "gone"
+            folder.rename(gone)
+            os.close(os.open(gone / pipe.name, os.O_RDWR | os.O_NONBLOCK))  # whoever waits is refused now
+            shutil.rmtree(gone)
 
     def damage(self, arrival: Arrival) -> None:
         """The disk changes the last byte of an object."""

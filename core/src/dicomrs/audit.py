@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from dicomrs.spool.fs import APPEND, CREATE, READ, FileSystem, locked, make_folder, read_all, sync_folder, write_all
+from dicomrs.spool.fields import read_fields
+from dicomrs.spool.fs import APPEND, CREATE, FileSystem, locked, make_folder, read_all, sync_folder, write_all
 from dicomrs.spool.layout import LOCKS, STATE, STATUS
 from dicomrs.spool.space import drop_ballast, is_full
 
@@ -25,6 +26,7 @@ START: Final = "0" * 64
 """Stands for the hash before the first entry."""
 _LINE: Final = re.compile(rb'(\{.*),"hash":"([0-9a-f]{64})"\}', re.DOTALL)
 _CANCEL: Final = b"\x18"  # ends a line that a crash cut short
+_LARGEST_HEAD: Final = 4096  # bytes
 _FIRST_LOOK: Final = 64 * 1024  # bytes from the end
 _compact: Final = json.JSONEncoder(separators=(",", ":")).encode
 
@@ -164,7 +166,7 @@ class AuditLog:
     def noted_head(self) -> Head | None:
         """What the second place says; None if there is none, or it cannot be read."""
         try:
-            found = json.loads(read_all(self._fs, f"{self.root}/{STATUS}/{HEAD}"))
+            found = read_fields(self._fs, f"{self.root}/{STATUS}/{HEAD}", _LARGEST_HEAD)
             return Head(int(found["entries"]), str(found["hash"]))
         except (OSError, ValueError, TypeError, KeyError):
             return None
@@ -176,14 +178,10 @@ class AuditLog:
             OSError: it cannot be read; where there is no log there are no entries.
         """
         try:
-            fd = self._fs.open(self._path, READ)
+            # A line that is just being written is there whole, or at the very end.
+            return check(read_all(self._fs, self._path))
         except FileNotFoundError:
             return Findings((), (), None)
-        try:
-            # A line that is just being written is there whole, or at the very end.
-            return check(self._fs.pread(fd, self._fs.size(fd), 0))
-        finally:
-            self._fs.close(fd)
 
 
 def check(data: bytes) -> Findings:

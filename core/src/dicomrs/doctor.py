@@ -17,7 +17,7 @@ from pydantic.alias_generators import to_camel
 
 from dicomrs.causes import Cause
 from dicomrs.moments import moment
-from dicomrs.spool.fs import READ, FileSystem, put_file
+from dicomrs.spool.fs import FileSystem, put_file, read_all
 from dicomrs.spool.layout import STATUS
 
 FOLDER: Final = f"{STATUS}/doctor"
@@ -204,12 +204,7 @@ def read_run(fs: FileSystem, root: str, run_id: str) -> Run | None:
     if not _ID.fullmatch(run_id):
         return None
     try:
-        fd = fs.open(f"{root}/{FOLDER}/{run_id}.json", READ)
-        try:
-            data = fs.pread(fd, _LARGEST, 0)
-        finally:
-            fs.close(fd)
-        run = Run.model_validate_json(data)
+        run = Run.model_validate_json(read_all(fs, f"{root}/{FOLDER}/{run_id}.json", _LARGEST))
     except (OSError, ValidationError):
         return None
     return run if run.id == run_id else None

@@ -11,10 +11,14 @@ from datetime import datetime
 from typing import Any, Final
 
 from dicomrs import VERSION
+from dicomrs.spool.fields import read_fields
+from dicomrs.spool.fs import OsFileSystem
 from dicomrs.spool.layout import STATUS
 
 RESTARTS: Final = "DICOMRS_RESTARTS"
 """The variable in which a supervisor says how often it has started a program before."""
+
+_LARGEST: Final = 1024 * 1024  # bytes
 
 
 def write_heartbeat(root: str, service: str, figures: dict[str, Any]) -> str:
@@ -36,11 +40,9 @@ def write_heartbeat(root: str, service: str, figures: dict[str, Any]) -> str:
 def read_heartbeat(root: str, service: str) -> dict[str, Any]:
     """A service's status file, empty if there is none that can be read."""
     try:
-        with open(f"{root}/{STATUS}/{service}.json", encoding="utf-8") as file:
-            beat = json.load(file)
-    except (OSError, ValueError, RecursionError):
+        return read_fields(OsFileSystem(), f"{root}/{STATUS}/{service}.json", _LARGEST)
+    except (OSError, ValueError):
         return {}
-    return beat if isinstance(beat, dict) else {}
 
 
 def figures_of(service: str) -> dict[str, Any]:

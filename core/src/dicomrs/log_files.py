@@ -7,6 +7,7 @@ put aside while it is read; a line that a full disk cut short, or that is no lin
 import heapq
 import json
 import os
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
@@ -149,10 +150,12 @@ def _files(folder: str, service: str, stack: ExitStack) -> list[int]:
     found: dict[tuple[int, int], int] = {}
     for number in range(FILES):
         with suppress(OSError):
-            fd = os.open(log_path(folder, service, number), os.O_RDONLY | os.O_CLOEXEC)
+            # O_NONBLOCK: a pipe in its place must not hang.
+            fd = os.open(log_path(folder, service, number), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
             stack.callback(os.close, fd)
             told = os.fstat(fd)
-            found.setdefault((told.st_dev, told.st_ino), fd)
+            if stat.S_ISREG(told.st_mode) and told.st_size <= 2 * LARGEST:  # what is larger is not ours
+                found.setdefault((told.st_dev, told.st_ino), fd)
     return list(found.values())
 
 

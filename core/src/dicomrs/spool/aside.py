@@ -4,7 +4,6 @@ Used by scu alone, at a person's word. An object that is let back has its name i
 loses the one in quarantine; so a crash leaves it in both at worst, and never in neither.
 """
 
-import json
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,13 +11,15 @@ from typing import Final
 
 from dicomrs.dataset import Header, missing_pixels, read_header
 from dicomrs.spool.digest import Digest
+from dicomrs.spool.fields import read_fields
 from dicomrs.spool.folders import read_study_folder
-from dicomrs.spool.fs import READ, FileSystem, read_all, sync_folder
+from dicomrs.spool.fs import READ, FileSystem, sync_folder
 from dicomrs.spool.layout import QUARANTINE, parse_object_name, reason_name
 from dicomrs.spool.placing import place
 from dicomrs.spool.record import Head, NotOursError, read_head, read_head_of, read_start
 
 _CHUNK: Final = 1024 * 1024
+_LARGEST_NOTE: Final = 1024 * 1024  # bytes
 
 Examine = Callable[[int, int, int, str], Header]
 
@@ -78,10 +79,9 @@ def find_aside(fs: FileSystem, root: str, where: str, folder: str) -> list[Aside
 def reason_of(fs: FileSystem, root: str, where: str, folder: str, name: str) -> str:
     """Why an object was set aside, "" if that cannot be read."""
     try:
-        note = json.loads(read_all(fs, f"{root}/{where}/{folder}/{reason_name(name)}"))
+        reason = read_fields(fs, f"{root}/{where}/{folder}/{reason_name(name)}", _LARGEST_NOTE).get("reason")
     except (OSError, ValueError):
         return ""
-    reason = note.get("reason") if isinstance(note, dict) else None
     return reason if isinstance(reason, str) else ""
 
 

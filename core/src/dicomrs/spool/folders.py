@@ -14,10 +14,13 @@ from itertools import count
 from typing import Any, Final
 
 from dicomrs.dataset import Header
-from dicomrs.spool.fs import FileSystem, locked, put_file, read_all, sync_folder
+from dicomrs.spool.fields import read_fields
+from dicomrs.spool.fs import FileSystem, locked, put_file, sync_folder
 from dicomrs.spool.layout import LOCKS, METADATA, RECEIPTS, is_study_folder, study_folder_name
 
 METADATA_FORMAT: Final = 1
+_LARGEST_METADATA: Final = 8 * 1024 * 1024
+"""Bytes. A scanner's nine texts have 64 KiB at most (dataset.header), and six signs stand for one byte of some."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +35,10 @@ class StudyFolder:
 def read_study_folder(fs: FileSystem, root: str, name: str) -> StudyFolder | None:
     """The study folder of that name, None if it is not one of ours (an older version's, a stray folder)."""
     try:
-        metadata = json.loads(read_all(fs, f"{root}/{name}/{METADATA}"))
+        metadata = read_fields(fs, f"{root}/{name}/{METADATA}", _LARGEST_METADATA)
     except (OSError, ValueError):
         return None
-    if not isinstance(metadata, dict) or metadata.get("format") != METADATA_FORMAT:
+    if metadata.get("format") != METADATA_FORMAT:
         return None
     study = metadata.get("studyInstanceUID")
     return StudyFolder(name, study, metadata) if isinstance(study, str) else None

@@ -4,6 +4,7 @@ The spool goes through this list only, so that a test can put a file system unde
 calls.
 """
 
+import errno
 import fcntl
 import os
 import sys
@@ -187,11 +188,18 @@ def write_all(fs: FileSystem, fd: int, *pieces: Data) -> None:
             rest = rest[fs.writev(fd, (rest,)) :]
 
 
-def read_all(fs: FileSystem, path: str) -> bytes:
-    """Read a small file of ours whole (metadata, receipts)."""
-    fd = fs.open(path, READ)
+def read_all(fs: FileSystem, path: str, most: int = sys.maxsize) -> bytes:
+    """Read a file of ours whole, whatever somebody may have put in its place.
+
+    Raises:
+        OSError: it cannot be read, is a pipe or a folder, or is larger than so many bytes (EFBIG).
+    """
+    fd = fs.open(path, READ | os.O_NONBLOCK)  # a pipe keeps nobody waiting: pread refuses it
     try:
-        return fs.pread(fd, fs.size(fd), 0)
+        size = fs.size(fd)
+        if size > most:
+            raise OSError(errno.EFBIG, f"it is larger than {most} bytes", path)
+        return fs.pread(fd, size, 0)
     finally:
         fs.close(fd)
 

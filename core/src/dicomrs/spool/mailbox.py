@@ -5,7 +5,6 @@ those who use this: requests about objects (spool.control), and about a service 
 """
 
 import json
-import os
 import time
 import uuid
 from collections.abc import Callable
@@ -13,7 +12,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Final, TypeVar
 
-from dicomrs.spool.fs import READ, FileSystem, put_file
+from dicomrs.spool.fs import FileSystem, put_file, read_all
 
 Request = TypeVar("Request")
 
@@ -91,7 +90,7 @@ class Mailbox:
                     )
                 deadline += work_seconds
             time.sleep(0.05)
-        told = json.loads(_read(fs, f"{base}{_ANSWER}", _LARGEST_ANSWER))
+        told = json.loads(read_all(fs, f"{base}{_ANSWER}", _LARGEST_ANSWER))
         fs.unlink(f"{base}{_ANSWER}")
         return Answer(**{**told, "notes": tuple(told["notes"])})
 
@@ -141,7 +140,7 @@ class Mailbox:
 
     def _handled(self, path: str, unpack: Callable[[bytes], Request], handle: Callable[[Request], Answer]) -> Answer:
         try:
-            request = unpack(_read(self.fs, path, _LARGEST_REQUEST))
+            request = unpack(read_all(self.fs, path, _LARGEST_REQUEST))
         except (OSError, ValueError) as error:
             return Answer(0, (), f"the request cannot be understood: {error}")
         return handle(request)
@@ -152,15 +151,3 @@ class Mailbox:
         put_file(self.fs, f"{base}{_DRAFT}", json.dumps(asdict(answer)).encode())
         self.fs.rename(f"{base}{_DRAFT}", f"{base}{_ANSWER}")
         self.fs.unlink(f"{base}{_TAKEN}")
-
-
-def _read(fs: FileSystem, path: str, limit: int) -> bytes:
-    """A small file; ValueError if it is not small."""
-    fd = fs.open(path, READ | os.O_NONBLOCK)  # a pipe in a file's place keeps nobody waiting
-    try:
-        data = fs.pread(fd, limit + 1, 0)
-    finally:
-        fs.close(fd)
-    if len(data) > limit:
-        raise ValueError(f"larger than {limit} bytes")
-    return data

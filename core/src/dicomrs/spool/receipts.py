@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from enum import StrEnum
 
-from dicomrs.spool.fs import APPEND, READ, FileSystem, sync_folder, write_all
+from dicomrs.spool.fs import APPEND, FileSystem, read_all, sync_folder, write_all
 from dicomrs.spool.layout import RECEIPTS
 
 EVERYWHERE = "*"
@@ -90,13 +90,9 @@ def parse_events(data: bytes) -> list[Event]:
 def read_events(fs: FileSystem, folder: str) -> list[Event]:
     """The events of the study in a folder as they are now; none if the file is missing."""
     try:
-        fd = fs.open(f"{folder}/{RECEIPTS}", READ)
+        return parse_events(read_all(fs, f"{folder}/{RECEIPTS}"))
     except FileNotFoundError:
         return []
-    try:
-        return parse_events(fs.pread(fd, fs.size(fd), 0))
-    finally:
-        fs.close(fd)
 
 
 _WISHES = (Kind.HELD, Kind.RELEASED, Kind.RESENT)

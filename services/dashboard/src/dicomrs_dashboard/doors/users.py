@@ -279,16 +279,14 @@ class Users:
 
     def _load(self) -> Mapping[str, User]:
         try:
-            data = read_all(self._fs, self.path)
+            data = read_all(self._fs, self.path, _LONGEST_FILE)
         except FileNotFoundError:
             return {}
         except OSError as error:
             raise UsersError(_DISK, file=self.path, reason=error.strerror) from error
         try:
-            if len(data) > _LONGEST_FILE:
-                raise ValueError("too long")
             found = _File.model_validate_json(data)
-        except (ValidationError, ValueError) as error:
+        except ValidationError as error:
             raise UsersError(_BROKEN, file=self.path) from error
         if found.format != _FORMAT:
             raise UsersError(_LATER, file=self.path, format=found.format, known=_FORMAT)

@@ -12,7 +12,8 @@ from fastapi.responses import HTMLResponse, Response, StreamingResponse
 from dicomrs.receipt import StudyReceipt, receipt
 from dicomrs.route import ClinicRoute
 from dicomrs.spool.control import What
-from dicomrs.spool.fs import FileSystem, read_all
+from dicomrs.spool.fields import read_fields
+from dicomrs.spool.fs import FileSystem
 from dicomrs.spool.layout import METADATA
 from dicomrs.spool.mailbox import LONGEST_TEXT
 from dicomrs.study_view import StudyView
@@ -28,7 +29,7 @@ from dicomrs_dashboard.words.studies import BAD, GOOD, OBJECT_STATES, STUDY_STAT
 
 OBJECTS: Final = 200
 """Of a study on one page."""
-_LONGEST_METADATA: Final = 64 * 1024  # bytes
+_LARGEST_METADATA: Final = 64 * 1024  # bytes that are shown
 
 RouteName = Annotated[str, Path(max_length=100)]
 Key = Annotated[str, Path(pattern="^[0-9a-f]{10}$")]
@@ -61,10 +62,10 @@ def read(fs: FileSystem, subject: Subject) -> StudyReceipt:
 def read_metadata(fs: FileSystem, subject: Subject) -> list[str]:
     """The lines of its .metadata.json as they may be shown; none if it cannot be read."""
     try:
-        data = read_all(fs, f"{subject.root}/{subject.view.folder}/{METADATA}")[:_LONGEST_METADATA]
-        text = json.dumps(json.loads(data), indent=1, ensure_ascii=False)
+        found = read_fields(fs, f"{subject.root}/{subject.view.folder}/{METADATA}", _LARGEST_METADATA)
     except (OSError, ValueError):
         return []
+    text = json.dumps(found, indent=1, ensure_ascii=False)
     return [patient(line, longest=2000) for line in text.split("\n")]
 
 
