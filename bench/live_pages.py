@@ -22,6 +22,7 @@ from bench.machine import describe
 from bench.sinks import Sink
 from bench.work import many
 from dicomrs_dashboard.doors.people import Role
+from dicomrs_dashboard.live import MOST_OF_ONE
 from support.filled_spool import FilledSpool
 from support.objects import part10
 from support.processes import tail
@@ -95,7 +96,10 @@ class LivePages:
     def _open(self) -> Iterator[Any]:
         """Open the pages, until the end of the block; call what comes out to close them and hear what came."""
         looks = islice(cycle(product(_PAGES, Role, _LANGUAGES)), self._pages)
-        lines = [f"{path} {_cookies(self._site, role, language)}\n" for path, role, language in looks]
+        lines = [
+            f"{path} {_cookies(self._site, role, number // MOST_OF_ONE, language)}\n"
+            for number, (path, role, language) in enumerate(looks)
+        ]
         log = self._folder / "readers.log"
         with log.open("w") as errors:
             readers = subprocess.Popen(
@@ -120,8 +124,8 @@ class LivePages:
             readers.wait()
 
 
-def _cookies(site: Site, role: Role, language: str) -> str:
-    held = {**site.cookies(role), "dicomrs_language": language}
+def _cookies(site: Site, role: Role, number: int, language: str) -> str:
+    held = {**site.cookies(role, number), "dicomrs_language": language}
     return "; ".join(f"{name}={value}" for name, value in held.items())
 
 

@@ -1,11 +1,15 @@
 """Signing in and out at a browser."""
 
+from contextlib import ExitStack
+
+import httpx2
 import pytest
 from playwright.sync_api import expect
 
 from dicomrs_dashboard.doors.people import Role
 from dicomrs_dashboard.doors.users import Users
-from support.browsing import PHONE, Visitor
+from dicomrs_dashboard.live import MOST_OF_ONE
+from support.browsing import PHONE, Visitor, inaccessible
 from support.router import destination, route
 from support.site import PASSWORD, Site
 
@@ -70,3 +74,21 @@ def test_a_page_that_was_open_asks_for_a_new_sign_in_after_signing_out_in_anothe
     other.locator(".menu summary").click()
     other.get_by_role("button", name="Sign out").click()
     page.wait_for_url(f"{site.origin}/login**", timeout=20_000)
+
+
+def test_whoever_has_very_many_pages_open_is_told_so_and_one_that_is_closed_makes_room(site: Site, visit):
+    with ExitStack() as pages:
+        limits = httpx2.Limits(max_connections=None)
+        client = httpx2.Client(base_url=site.origin, cookies=site.cookies(Role.OPERATOR), timeout=30, limits=limits)
+        browser = pages.enter_context(client)
+        opened = [pages.enter_context(browser.stream("GET", "/live/overview")) for _ in range(MOST_OF_ONE)]
+        streams = [answer.iter_lines() for answer in opened]
+        assert all("event: content" in lines for lines in streams)
+        person = visit(site.origin)
+        person.bring(site.cookies(Role.OPERATOR))
+        page = person.open("/")
+        expect(page.get_by_text("You have very many pages open.")).to_be_visible()
+        page.wait_for_timeout(4000)  # by then it would be said that the connection is lost
+        expect(page.get_by_text("The connection to the dashboard is lost")).to_be_hidden()
+        assert not inaccessible(page)  # not check(): htmx tells the console of each stream that ends
+    expect(page.get_by_text("You have very many pages open.")).to_be_hidden(timeout=30_000)

@@ -15,6 +15,7 @@ from dicomrs.exits import Exit
 from dicomrs_dashboard.connections import CONNECTIONS, STREAMS
 from dicomrs_dashboard.doors.people import Role
 from dicomrs_dashboard.doors.users import Users
+from dicomrs_dashboard.live import MOST_OF_ONE
 from support.certificates import Authority
 from support.polling import eventually
 from support.processes import LOOPBACK, Child, free_port, is_open, tail
@@ -48,11 +49,11 @@ def run(tmp_path) -> Iterator[Callable[..., Program]]:
         yield make
 
 
-def sign_in(browser: httpx2.Client, state: Path) -> None:
+def sign_in(browser: httpx2.Client, state: Path, name: str = "ana") -> None:
     users = Users(str(state))
-    users.add("ana", Role.VIEWER)
-    users.set_password("ana", PASSWORD)
-    fields = {"name": "ana", "password": PASSWORD}
+    users.add(name, Role.VIEWER)
+    users.set_password(name, PASSWORD)
+    fields = {"name": name, "password": PASSWORD}
     eventually(lambda: browser.post("/login", data=fields).status_code == 303, "the user is known")
 
 
@@ -119,19 +120,25 @@ def closed(sock: socket.socket) -> bool:
         return True
 
 
+def live_page(program: Program, state: Path, name: str) -> bytes:
+    """What the browser of a new user asks for it with."""
+    with httpx2.Client(base_url=f"http://{LOOPBACK}:{program.port}", timeout=30) as browser:
+        sign_in(browser, state, name)
+        cookie = "; ".join(f"{one.name}={one.value}" for one in browser.cookies.jar)
+    return (
+        f"GET /live/overview HTTP/1.1\r\nHost: {LOOPBACK}:{program.port}\r\n"
+        f"Accept: text/event-stream\r\nCookie: {cookie}\r\n\r\n"
+    ).encode()
+
+
 def test_live_pages_are_counted_apart_from_those_who_come_and_go(tmp_path, run):
     program = run()
-    with ExitStack() as opened, httpx2.Client(base_url=f"http://{LOOPBACK}:{program.port}", timeout=30) as browser:
-        sign_in(browser, tmp_path)
-        cookie = "; ".join(f"{one.name}={one.value}" for one in browser.cookies.jar)
-        request = (
-            f"GET /live/overview HTTP/1.1\r\nHost: {LOOPBACK}:{program.port}\r\n"
-            f"Accept: text/event-stream\r\nCookie: {cookie}\r\n\r\n"
-        ).encode()
+    with ExitStack() as opened:
+        requests = [live_page(program, tmp_path, f"ana-{number}") for number in range(2 * CONNECTIONS // MOST_OF_ONE)]
         pages = []
-        for _ in range(2 * CONNECTIONS):
+        for number in range(2 * CONNECTIONS):
             sock = opened.enter_context(socket.create_connection((LOOPBACK, program.port), timeout=30))
-            sock.sendall(request)
+            sock.sendall(requests[number // MOST_OF_ONE])
             assert sock.recv(15) == b"HTTP/1.1 200 OK"
             pages.append(sock)
         assert 2 * CONNECTIONS < STREAMS

@@ -3,7 +3,9 @@
 import asyncio
 from contextlib import suppress
 
-from dicomrs_dashboard.live import Live
+import pytest
+
+from dicomrs_dashboard.live import CROWDED, MOST_OF_ONE, Live
 
 
 class Figure:
@@ -18,8 +20,8 @@ class Figure:
         return f"<p>{self.value}</p>"
 
 
-def reader(live: Live, figure: Figure, may_see=lambda: True):
-    return aiter(live.response("figure", figure.render, may_see).body_iterator)
+def reader(live: Live, figure: Figure, may_see=lambda: True, who: str = "ana"):
+    return aiter(live.response(who, "figure", figure.render, may_see).body_iterator)
 
 
 async def next_event(events) -> bytes:
@@ -42,7 +44,7 @@ def test_a_page_gets_what_is_there_and_then_each_change():
 def test_many_pages_of_one_thing_cost_as_much_as_one():
     async def play() -> None:
         figure, live = Figure(), Live(seconds=0.5)
-        pages = [reader(live, figure) for _ in range(200)]
+        pages = [reader(live, figure, who=f"person {number // MOST_OF_ONE}") for number in range(200)]
         await asyncio.gather(*(next_event(events) for events in pages))
         assert live.readers == 200
         assert figure.renders <= 2
@@ -80,7 +82,7 @@ def test_a_failure_is_no_end(capsys):
                 raise OSError("the volume is gone")
             return await good()
 
-        events = aiter(live.response("figure", render, lambda: True).body_iterator)
+        events = aiter(live.response("ana", "figure", render, lambda: True).body_iterator)
         assert b"<p>0</p>" in await next_event(events)
         await events.aclose()
 
@@ -131,7 +133,7 @@ def test_a_page_that_fails_each_second_tells_the_log_once(capsys):
         async def look() -> None:
             await anext(events)
 
-        events = aiter(Live(seconds=0.01).response("gone", fail, lambda: True).body_iterator)
+        events = aiter(Live(seconds=0.01).response("ana", "gone", fail, lambda: True).body_iterator)
         looking = asyncio.ensure_future(look())
         await asyncio.sleep(0.3)
         looking.cancel()
@@ -142,3 +144,20 @@ def test_a_page_that_fails_each_second_tells_the_log_once(capsys):
     asyncio.run(play())
     told = capsys.readouterr()
     assert (told.out + told.err).count("a live page cannot be put together") == 1
+
+
+def test_a_person_with_very_many_pages_is_told_so_and_others_are_not():
+    async def play() -> None:
+        figure, live = Figure(), Live(seconds=0.02)
+        pages = [reader(live, figure) for _ in range(MOST_OF_ONE)]
+        for events in pages:
+            assert b"<p>0</p>" in await next_event(events)
+        one_more = reader(live, figure)
+        assert f"event: {CROWDED}\n" in (await next_event(one_more)).decode()
+        with pytest.raises(StopAsyncIteration):
+            await next_event(one_more)
+        assert b"<p>0</p>" in await next_event(reader(live, figure, who="bob"))
+        await pages[0].aclose()
+        assert b"<p>0</p>" in await next_event(reader(live, figure))
+
+    asyncio.run(play())

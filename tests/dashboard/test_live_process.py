@@ -3,12 +3,14 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import cache
 
 import httpx2
 import pytest
 
 from dicomrs_dashboard.connections import CONNECTIONS
 from dicomrs_dashboard.doors.people import Role
+from dicomrs_dashboard.live import MOST_OF_ONE
 from support.router import destination, route
 from support.site import Site
 
@@ -22,17 +24,20 @@ def site(make_shared_router, tmp_path_factory) -> Site:
 
 
 @pytest.fixture
-def open_page(site: Site) -> Iterator[Callable[[], Iterator[str]]]:
-    """Open the overview's stream as a browser does; its lines."""
+def open_page(site: Site) -> Iterator[Callable[..., Iterator[str]]]:
+    """Open the overview's stream as the browser of one of several viewers does; its lines."""
     with ExitStack() as leaving:
         limits = httpx2.Limits(max_connections=None)
-        browser = leaving.enter_context(
-            httpx2.Client(base_url=site.origin, cookies=site.cookies(Role.VIEWER), timeout=30, limits=limits)
-        )
 
-        def open_one() -> Iterator[str]:
+        @cache
+        def browser_of(viewer: int) -> httpx2.Client:
+            cookies = site.cookies(Role.VIEWER, viewer)
+            client = httpx2.Client(base_url=site.origin, cookies=cookies, timeout=30, limits=limits)
+            return leaving.enter_context(client)
+
+        def open_one(viewer: int = 0) -> Iterator[str]:
             headers = {"Accept": "text/event-stream"}
-            answer = leaving.enter_context(browser.stream("GET", "/live/overview", headers=headers))
+            answer = leaving.enter_context(browser_of(viewer).stream("GET", "/live/overview", headers=headers))
             assert answer.status_code == 200
             return answer.iter_lines()
 
@@ -40,7 +45,7 @@ def open_page(site: Site) -> Iterator[Callable[[], Iterator[str]]]:
 
 
 def test_many_live_pages_keep_nobody_out_and_none_is_cut_off(site: Site, open_page):
-    pages = [open_page() for _ in range(CONNECTIONS + 20)]
+    pages = [open_page(number // MOST_OF_ONE) for number in range(CONNECTIONS + 20)]
     for lines in pages:
         assert "event: content" in lines
     assert httpx2.get(f"{site.origin}/healthz").text == "ok\n"

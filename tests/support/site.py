@@ -30,9 +30,8 @@ class Site:
         self._options = options
         self._users = Users(str(self.state))
         for role in Role:
-            self._users.add(role.label, role)
-            self._users.set_password(role.label, PASSWORD)
-        self._cookies: dict[Role, dict[str, str]] = {}
+            self._add(role.label, role)
+        self._cookies: dict[str, dict[str, str]] = {}
 
     def start(self, *services: str) -> None:
         """All three services, or those named, until they answer."""
@@ -48,14 +47,21 @@ class Site:
             child = self.router.children["dashboard"] = Child(command, self.router.log("dashboard"))
             child.wait_for_port(self.port)
 
-    def cookies(self, role: Role) -> dict[str, str]:
-        """Of a browser in which the user of this role has signed in."""
-        if role not in self._cookies:
-            form = {"name": role.label, "password": PASSWORD}
+    def _add(self, name: str, role: Role) -> None:
+        self._users.add(name, role)
+        self._users.set_password(name, PASSWORD)
+
+    def cookies(self, role: Role, number: int = 0) -> dict[str, str]:
+        """Of a browser in which the user of this role has signed in; number: from 1, another one of that role."""
+        name = f"{role.label}-{number}" if number else role.label
+        if name not in self._cookies:
+            if self._users.find(name) is None:
+                self._add(name, role)
+            form = {"name": name, "password": PASSWORD}
             answer = httpx2.post(f"{self.origin}{self.prefix}/login", data=form, timeout=60)
             assert answer.status_code == 303, answer.text
-            self._cookies[role] = dict(answer.cookies)
-        return self._cookies[role]
+            self._cookies[name] = dict(answer.cookies)
+        return self._cookies[name]
 
     def forget_cookies(self) -> None:
         """Everybody has to sign in again: sessions end with the dashboard."""

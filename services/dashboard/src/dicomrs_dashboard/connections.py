@@ -31,7 +31,7 @@ class BoundedConnection(H11Protocol):
 
     @property
     def is_stream(self) -> bool:
-        """Whether what it is answered goes on and on: the answer has said so (request.state.stream)."""
+        """Whether what it is answered goes on and on: who answers has said so (Site.stream)."""
         return self.cycle is not None and bool(self.cycle.scope.get("state", {}).get("stream"))
 
     @property

@@ -5,6 +5,7 @@ not at all while nobody looks. A reader that is slow misses what came in between
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
 from contextlib import suppress
 from typing import Final
@@ -17,8 +18,12 @@ SECONDS: Final = 1.0
 """Between two looks."""
 HEARTBEAT_SECONDS: Final = 5.0
 """So often something is sent even if nothing has changed, and a reader's right to see it is looked at anew."""
+MOST_OF_ONE: Final = 40
+"""Pages that one person may have open; another one is told so, and has its place once one of those is closed."""
 EVENT: Final = "content"
 SIGNED_OUT: Final = "signed-out"
+CROWDED: Final = "crowded"
+_RETRY_MILLISECONDS: Final = 10_000
 HEADERS: Final = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 Render = Callable[[], Awaitable[str]]
@@ -71,27 +76,37 @@ class Live:
     def __init__(self, seconds: float = SECONDS) -> None:
         self._seconds = seconds
         self._channels: dict[Hashable, _Channel] = {}
+        self._open: Counter[Hashable] = Counter()
 
     @property
     def readers(self) -> int:
         """Pages that are open."""
         return sum(channel.readers for channel in self._channels.values())
 
-    def response(self, key: Hashable, render: Render, may_see: Callable[[], bool]) -> EventSourceResponse:
+    def response(
+        self, who: Hashable, key: Hashable, render: Render, may_see: Callable[[], bool]
+    ) -> EventSourceResponse:
         """The stream of one page.
 
         Args:
+            who: the reader.
             key: what the page shows: the same for pages that show the same in every detail (language, rights, filter).
             render: puts it together.
             may_see: whether the reader still may; the stream ends when not.
         """
-        return EventSourceResponse(self._events(key, render, may_see), headers=HEADERS)
+        return EventSourceResponse(self._events(who, key, render, may_see), headers=HEADERS)
 
-    async def _events(self, key: Hashable, render: Render, may_see: Callable[[], bool]) -> AsyncIterator[bytes]:
+    async def _events(
+        self, who: Hashable, key: Hashable, render: Render, may_see: Callable[[], bool]
+    ) -> AsyncIterator[bytes]:
+        if self._open[who] >= MOST_OF_ONE:
+            yield format_sse_event(data_str="", event=CROWDED, retry=_RETRY_MILLISECONDS)
+            return
         channel = self._channels.get(key)
         if channel is None:
             channel = self._channels[key] = _Channel(render, self._seconds)
         channel.readers += 1
+        self._open[who] += 1
         version = 0
         try:
             while may_see():
@@ -105,6 +120,7 @@ class Live:
             yield format_sse_event(data_str="", event=SIGNED_OUT)
         finally:
             channel.readers -= 1
+            self._open -= Counter([who])
             if channel.readers == 0:
                 channel.task.cancel()
                 self._channels.pop(key, None)

@@ -10,13 +10,15 @@ from urllib.parse import quote, unquote
 
 from fastapi import Request, status
 from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.sse import EventSourceResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from dicomrs import VERSION
 from dicomrs.causes import owner_of
 from dicomrs_dashboard.doors.people import Person, Role
+from dicomrs_dashboard.doors.roles import may_still_see
 from dicomrs_dashboard.language import LANGUAGES, N_, Language, best_language, filters
-from dicomrs_dashboard.live import Live
+from dicomrs_dashboard.live import Live, Render
 from dicomrs_dashboard.shown import json_text, patient
 from dicomrs_dashboard.words.causes import MEANINGS, OWNERS, REMEDIES
 from dicomrs_dashboard.words.checks import CHECKS, STATES
@@ -103,10 +105,19 @@ class Site:
             )
         )
 
-    def key(self, request: Request, *what: object) -> tuple[object, ...]:
-        """What a live page shows: the same for readers of one language and role who look at the same thing."""
+    def stream(self, request: Request, render: Render, *what: object) -> EventSourceResponse:
+        """A piece of a page whenever it changes.
+
+        Args:
+            request: a signed-in reader's.
+            render: puts the piece together.
+            what: it shows. It must be the same for all readers of one language and role who look at this.
+        """
         person = person_of(request)
-        return (self.language(request).tag, person and person.role, request.scope.get("root_path", ""), *what)
+        assert person is not None, "a live page of nobody"
+        request.state.stream = True  # connections.py counts it apart
+        key = (self.language(request).tag, person.role, request.scope.get("root_path", ""), *what)
+        return self.live.response((person.name, person.identified), key, render, may_still_see(request))
 
 
 def person_of(request: Request) -> Person | None:

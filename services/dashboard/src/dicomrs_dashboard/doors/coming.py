@@ -22,7 +22,7 @@ class WhoComes:
     """ASGI: request.state.person, None for nobody; .stranger: the name of somebody who has no role here, else "";
 
     .session: the token of the session, "" if there is none; .may_still_see: to be asked by an answer that goes on and
-    on; .stream: whether it may be such an answer.
+    on.
     """
 
     def __init__(self, app: ASGIApp, sessions: Sessions, proxy: ProxySettings, role_map: RoleMap) -> None:
@@ -38,7 +38,6 @@ class WhoComes:
             headers = Headers(scope=scope)
             if not self._by_proxy(scope, headers):
                 self._by_session(scope, headers)
-            scope["state"]["stream"] = scope["state"]["person"] is not None and _STREAM in headers.get("accept", "")
         await self._app(scope, receive, send)
 
     def _by_proxy(self, scope: Scope, headers: Headers) -> bool:

@@ -18,7 +18,7 @@ from dicomrs.spool.mailbox import NoAnswerError
 from dicomrs_dashboard.asking import identity_of
 from dicomrs_dashboard.board import Board
 from dicomrs_dashboard.doors.people import Person, Role
-from dicomrs_dashboard.doors.roles import may_still_see, need
+from dicomrs_dashboard.doors.roles import need
 from dicomrs_dashboard.examined import Connectivity, connectivity, outcome
 from dicomrs_dashboard.language import N_
 from dicomrs_dashboard.patience import Patience
@@ -120,7 +120,7 @@ def _overview(router: APIRouter, site: Site, board: Board, records: Records) -> 
         async def render() -> str:
             return site.render(request, "connectivity/_routes.html", **await context(route))
 
-        return site.live.response(site.key(request, "connectivity", route), render, may_still_see(request))
+        return site.stream(request, render, "connectivity", route)
 
 
 def _one_run(router: APIRouter, site: Site, board: Board, records: Records) -> None:
@@ -151,7 +151,7 @@ def _one_run(router: APIRouter, site: Site, board: Board, records: Records) -> N
         async def render() -> str:
             return site.render(request, "connectivity/_run.html", **await context(request, route, run_id))
 
-        return site.live.response(site.key(request, "run", route, run_id), render, may_still_see(request))
+        return site.stream(request, render, "run", route, run_id)
 
 
 def _beginning(router: APIRouter, site: Site, board: Board, records: Records) -> None:

@@ -13,7 +13,7 @@ from fastapi.responses import HTMLResponse, StreamingResponse
 from dicomrs.log_files import SERVICES, Found, LogLine, Wanted, chronicle, newest, signature
 from dicomrs.moments import moment
 from dicomrs_dashboard.doors.people import Role
-from dicomrs_dashboard.doors.roles import may_still_see, need
+from dicomrs_dashboard.doors.roles import need
 from dicomrs_dashboard.language import N_
 from dicomrs_dashboard.patience import Patience
 from dicomrs_dashboard.site import Site
@@ -85,7 +85,7 @@ def logs_router(site: Site, folder: str | None, patience: Patience) -> APIRouter
                 before = now
             return piece
 
-        return site.live.response(site.key(request, "logs", filter_), render, may_still_see(request))
+        return site.stream(request, render, "logs", filter_)
 
     @router.get("/logs/download")
     async def download(filter_: Filter) -> StreamingResponse:

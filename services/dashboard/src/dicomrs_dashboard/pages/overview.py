@@ -11,7 +11,7 @@ from dicomrs.flow import Flow
 from dicomrs.status_api import DestinationStatus, RouteStatus
 from dicomrs_dashboard.board import Board
 from dicomrs_dashboard.doors.people import Role
-from dicomrs_dashboard.doors.roles import may_still_see, need
+from dicomrs_dashboard.doors.roles import need
 from dicomrs_dashboard.language import N_, Language
 from dicomrs_dashboard.lights import Colour, Light, destination_light, light_of
 from dicomrs_dashboard.site import Site
@@ -74,6 +74,6 @@ def overview_router(site: Site, board: Board) -> APIRouter:
         async def render() -> str:
             return site.render(request, "overview/_routes.html", **await context(request))
 
-        return site.live.response(site.key(request, "overview"), render, may_still_see(request))
+        return site.stream(request, render, "overview")
 
     return router

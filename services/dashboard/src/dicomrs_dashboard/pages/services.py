@@ -13,7 +13,7 @@ from dicomrs.spool.mailbox import LONGEST_TEXT, NoAnswerError
 from dicomrs_dashboard.asking import identity_of
 from dicomrs_dashboard.board import Board
 from dicomrs_dashboard.doors.people import Person, Role
-from dicomrs_dashboard.doors.roles import may_still_see, need
+from dicomrs_dashboard.doors.roles import need
 from dicomrs_dashboard.language import N_
 from dicomrs_dashboard.lights import Colour
 from dicomrs_dashboard.patience import Patience
@@ -108,7 +108,7 @@ def services_router(site: Site, board: Board, restarts: Restarts) -> APIRouter:
         async def render() -> str:
             return site.render(request, "services/_cards.html", **await context())
 
-        return site.live.response(site.key(request, "services"), render, may_still_see(request))
+        return site.stream(request, render, "services")
 
     @router.get("/services/{service}/restart", dependencies=[Depends(operator)])
     async def confirm(request: Request, service: Service) -> HTMLResponse:

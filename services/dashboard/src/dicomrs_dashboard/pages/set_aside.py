@@ -16,7 +16,7 @@ from dicomrs.survey import SetAside
 from dicomrs_dashboard.board import Board
 from dicomrs_dashboard.doors.people import Person, Role
 from dicomrs_dashboard.doors.record import Record
-from dicomrs_dashboard.doors.roles import may_still_see, need
+from dicomrs_dashboard.doors.roles import need
 from dicomrs_dashboard.index import Row, StudyPage, StudyQuery
 from dicomrs_dashboard.language import N_
 from dicomrs_dashboard.pages.studies import is_masked
@@ -130,7 +130,7 @@ def set_aside_router(site: Site, board: Board, record: Record, patience: Patienc
             changed = fingerprint(found) != seen
             return site.render(request, "set_aside/_changed.html", changed=changed, page=page)
 
-        return site.live.response(site.key(request, "set-aside", seen, page), render, may_still_see(request))
+        return site.stream(request, render, "set-aside", seen, page)
 
     return router
 

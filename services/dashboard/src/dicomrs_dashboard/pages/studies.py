@@ -11,7 +11,7 @@ from dicomrs.study_view import StudyState
 from dicomrs_dashboard.board import Board
 from dicomrs_dashboard.doors.people import Person, Role
 from dicomrs_dashboard.doors.record import Record
-from dicomrs_dashboard.doors.roles import may_still_see, need
+from dicomrs_dashboard.doors.roles import need
 from dicomrs_dashboard.index import OF_PATIENTS, SORTS, StudyQuery
 from dicomrs_dashboard.language import N_
 from dicomrs_dashboard.site import Site
@@ -114,7 +114,7 @@ def studies_router(site: Site, board: Board, record: Record) -> APIRouter:
         async def render() -> str:
             return site.render(request, "studies/_rows.html", **await context(query))
 
-        return site.live.response(site.key(request, "studies", query), render, may_still_see(request))
+        return site.stream(request, render, "studies", query)
 
     return router
 

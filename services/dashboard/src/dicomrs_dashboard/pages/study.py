@@ -20,7 +20,7 @@ from dicomrs.study_view import StudyView
 from dicomrs_dashboard.board import Board
 from dicomrs_dashboard.doors.people import Person, Role
 from dicomrs_dashboard.doors.record import Record
-from dicomrs_dashboard.doors.roles import may_still_see, need
+from dicomrs_dashboard.doors.roles import need
 from dicomrs_dashboard.patience import Patience
 from dicomrs_dashboard.shown import patient
 from dicomrs_dashboard.site import Site
@@ -160,8 +160,7 @@ def study_router(pages: StudyPages) -> APIRouter:
         async def render() -> str:
             return pages.site.render(request, "study/_standing.html", **await context())
 
-        shown = pages.site.key(request, "study", route, key, page)
-        return pages.site.live.response(shown, render, may_still_see(request))
+        return pages.site.stream(request, render, "study", route, key, page)
 
     @router.get("/receipt")
     async def printable(request: Request, route: RouteName, key: Key, person: Viewer) -> HTMLResponse:

@@ -1,14 +1,15 @@
 // What the pages do beyond HTML and htmx. Everything here only adds: without it the pages work the same.
 "use strict";
 
-// A page whose stream has ended shows old figures: it says so.
+// A page whose stream has ended, or is not to be had, shows old figures: it says so.
 let lost = 0;
-function stale(shown) {
-  const note = document.getElementById("stale");
-  if (note) note.hidden = !shown;
+let crowded = false;
+function show(note, shown) {
+  const found = document.getElementById(note);
+  if (found) found.hidden = !shown;
 }
 document.addEventListener("htmx:sseError", async (event) => {
-  lost = lost || setTimeout(() => stale(true), 3000);
+  if (!crowded) lost = lost || setTimeout(() => show("stale", true), 3000);
   if (event.detail.source.readyState !== EventSource.CLOSED) return;
   // The dashboard answers, but with no stream: whoever is to sign in again is asked to.
   const answer = await fetch(location.href, { headers: { accept: "text/html" }, redirect: "manual" }).catch(() => null);
@@ -17,7 +18,7 @@ document.addEventListener("htmx:sseError", async (event) => {
 document.addEventListener("htmx:sseOpen", () => {
   clearTimeout(lost);
   lost = 0;
-  stale(false);
+  show("stale", false);
 });
 
 // A page that nobody sees lets its stream go, and opens it again when it is looked at: a browser has six connections to a
@@ -61,6 +62,8 @@ class Stream extends EventTarget {
     };
     this.#names.forEach((name) => this.#hear(name));
     this.#source.addEventListener("signed-out", () => location.reload());
+    this.#source.addEventListener("crowded", () => show("crowded", (crowded = true)));
+    this.#source.addEventListener("content", () => show("crowded", (crowded = false)));
   }
   #hear(name) {
     this.#source?.addEventListener(name, (event) => this.dispatchEvent(new MessageEvent(name, { data: event.data })));
