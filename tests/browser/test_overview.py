@@ -48,7 +48,7 @@ def test_a_target_that_stops_turns_the_light_red_with_reason_and_owner(
     expect(verdict).to_contain_text("Images do not flow on 1 route", timeout=30_000)
     seconds = time.monotonic() - stopped
     reason = page.locator(".reasons li").first
-    expect(reason).to_contain_text("zero-click: The machine answers, but nothing listens on that port")
+    expect(reason).to_contain_text("zero-click: The connection to that port is refused")
     expect(reason).to_contain_text("Whose job: vendor of the target")
     name = f"{type(target).__name__} stopped, {waiting} images"
     tell(f"{name}: red, with reason and owner, after {seconds:.1f} s (at most {RED_SECONDS})")

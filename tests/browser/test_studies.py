@@ -165,7 +165,7 @@ def test_a_study_is_found_sorted_and_opened_with_the_keyboard(site: Site, enter)
     page.get_by_role("link", name="Patient ID").focus()
     page.keyboard.press("Enter")
     page.wait_for_url("**sort=id**")
-    rows = page.locator("table.studies tbody tr th")
+    rows = page.locator("table.studies tbody tr th a")
     assert rows.all_inner_texts() == ["Finding^0", "Finding^1", "Finding^2"]
     expect(page.locator("th[aria-sort=ascending]")).to_have_text("Patient ID ▲")
     person.check()

@@ -104,7 +104,8 @@ def test_a_viewer_is_told_that_it_is_for_admins(site: Site, come):
 def test_the_record_is_filtered_and_taken_along(site: Site, come, tmp_path: Path):
     admin = come(Role.ADMIN.label)
     page = admin.open("/audit")
-    page.get_by_label("What").select_option("sign-in")  # taken over at once
+    page.get_by_label("What").select_option("sign-in")
+    page.get_by_role("button", name="Filter").click()
     page.wait_for_url("**action=sign-in**")
     admin.check()
     rows = page.locator("table").nth(1).locator("tbody tr")

@@ -9,10 +9,17 @@ import pytest
 from dicomrs.causes import Cause, Owner, owner_of
 from dicomrs.doctor import Capabilities, Check, Facts, Interface, Listening, RouteEntry, State, Step, new_run, write_run
 from dicomrs.moments import moment
+from dicomrs.route import Receiver
 from dicomrs.spool.fs import OsFileSystem
 from dicomrs_dashboard.doors.people import Role
 from dicomrs_dashboard.language import LANGUAGES
+from dicomrs_dashboard.words.callers import refusal
 from dicomrs_dashboard.words.mails import REQUESTS, mail
+from dicomrs_scp import admission
+from dicomrs_wire.association import decode_request, encode_request
+from dicomrs_wire.dimse import VERIFICATION
+from dicomrs_wire.pdu import HEADER
+from support.objects import IMPLICIT
 from support.polling import eventually
 from support.processes import LOOPBACK, free_port
 from support.router import destination, route
@@ -50,6 +57,11 @@ def examined(root, cause=Cause.FILTERED, check=Check.TCP, detail="does not answe
 @pytest.fixture
 def clinic(spool):
     return route(spool.root, destination("zeroclick", 4243, host="192.168.10.16"))
+
+
+def asked(calling, called):
+    """A scanner's request, as the receiver reads it."""
+    return decode_request(encode_request(calling, called, [(VERIFICATION, IMPLICIT)], 16384)[HEADER.size :])
 
 
 def html(browser, path, code=200):
@@ -112,6 +124,45 @@ def test_what_a_peer_says_is_escaped_and_steers_nothing(clinic, spool, ask):
     assert "&lt;img onerror" in page
 
 
+def test_who_has_called_is_shown_and_why_somebody_was_refused(clinic, spool, ask):
+    why = "its AE title is not in spec.receiver.allow.callingAeTitles"
+    peers = [
+        {"calling": "CT_NEW", "address": "172.22.61.30", "at": AT, "refused": why},
+        {"calling": "CT_RT_1", "address": "172.22.61.21", "at": AT, "refused": ""},
+    ]
+    spool.heartbeat("scp", AT, peers=peers)
+    page = unescape(html(ask(clinic).signed_in(Role.VIEWER), "/connectivity"))
+    assert page.index("CT_NEW") < page.index("Its AE title is not on the route's list: add it") < page.index("CT_RT_1")
+    assert why in page
+    assert '"/logs?calling=CT_NEW"' in page
+    assert "No scanner has called" not in page
+
+
+def test_while_nobody_has_called_the_page_says_where_to_look_first(clinic, ask):
+    assert "No scanner has called since" in html(ask(clinic).signed_in(Role.VIEWER), "/connectivity")
+
+
+def test_each_refusal_of_the_receiver_has_words():
+    spec = {"bindAddress": "172.22.61.14", "checkCalledAeTitle": True}
+    allow = {"networks": ["172.22.61.0/24"], "callingAeTitles": ["CT_RT_1"]}
+    receiver = Receiver.model_validate({**spec, "allow": allow, "limits": {"associations": 1}})
+    whys = {
+        found.why
+        for calling, called, address in (
+            ("CT_RT_1", "DICOMRS", "10.0.0.1"),
+            ("CT_NEW", "DICOMRS", "172.22.61.30"),
+            ("CT_RT_1", "ANOTHER", "172.22.61.30"),
+        )
+        if (found := admission.refusal(asked(calling, called), address, "172.22.61.14", receiver))
+    }
+    whys |= {
+        found.why for of_all, of_peer in ((1, 0), (0, 99)) if (found := admission.crowded(receiver, of_all, of_peer))
+    }
+    assert len(whys) == 5
+    assert len({refusal(why) for why in whys}) == 4, "both limits are said alike"
+    assert all(refusal(why) for why in whys)
+
+
 def test_a_status_file_of_nonsense_spoils_no_page(clinic, spool, ask):
     peers = [7, {}, {"address": [], "at": {}, "calling": None}, {"address": "\ud800", "at": "\u202e", "calling": "<b>"}]
     spool.heartbeat("scp", AT, peers=peers)
@@ -166,7 +217,7 @@ def test_an_operator_has_the_services_check_and_sees_the_steps(tmp_path, make_ro
     page = check("zeroclick")
     assert "It fails at: TCP port." in page
     assert "Whose job: vendor of the target" in page
-    assert "refuses connections: the machine answers" in unescape(page)
+    assert "refuses connections: nothing listens on that port, or a firewall refuses" in unescape(page)
     page = check("")
     assert "Nothing prevents images from flowing here." in page
     page = html(browser, "/connectivity")

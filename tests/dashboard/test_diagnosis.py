@@ -59,7 +59,7 @@ def test_the_page_and_its_file_tell_all_and_nothing_of_patients(asked):
         for told in (
             "clinic",
             "certificates",
-            "The machine answers, but nothing listens",
+            "The connection to that port is refused",
             "1 line",
             "&lt;study folder&gt;",
         ):

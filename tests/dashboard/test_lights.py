@@ -7,7 +7,7 @@ import pytest
 from dicomrs.causes import Cause, Owner
 from dicomrs.status_api import DestinationStatus, DiskStatus, RouteStatus, ScpStatus, ScuStatus, WaitingStatus
 from dicomrs_dashboard.lights import PATIENCE, Colour, destination_light, light_of
-from dicomrs_dashboard.words.causes import MEANINGS, OWNERS, REMEDIES
+from dicomrs_dashboard.words.causes import MEANINGS, NEXT, OWNERS, REMEDIES, next_page
 
 NOW = datetime(2026, 1, 22, 10, 15).astimezone()
 WELL = {
@@ -102,3 +102,9 @@ def test_nobody_knows_of_a_destination_while_nobody_sends():
 def test_every_cause_and_every_owner_has_words():
     assert set(MEANINGS) == set(REMEDIES) == set(Cause)
     assert set(OWNERS) == set(Owner)
+
+
+def test_every_cause_leads_to_a_page_or_to_what_is_outside_of_the_dashboard():
+    elsewhere = {Cause.MANIFEST_REFUSED, Cause.ROOT_UNUSABLE, Cause.DISK_FULL, Cause.SUSPENDED}
+    assert {cause for cause in Cause if not next_page(cause)} == elsewhere
+    assert {next_page(cause) for cause in Cause} - {""} == set(NEXT)

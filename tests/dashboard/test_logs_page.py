@@ -53,7 +53,7 @@ def test_lines_are_shown_the_newest_first_and_filtered(browser, write):
     assert "association" in shown(browser, calling="CT1")
     assert "delivered" in shown(browser, address="10.0.0.9")
     assert "not receiving" in shown(browser, text="PORT IS")
-    assert "No such line." in shown(browser, text="nowhere")
+    assert "No line matches." in shown(browser, text="nowhere")
 
 
 def shown(browser, **query: str) -> str:
@@ -107,5 +107,5 @@ def test_a_filter_that_is_too_long_is_refused(browser):
 
 
 def test_without_log_files_the_page_says_so(browser):
-    assert "No such line." in browser.get("/logs").text
+    assert "No service has written anything yet." in browser.get("/logs").text
     assert browser.get("/logs/download").text == ""

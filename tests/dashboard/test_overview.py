@@ -33,12 +33,15 @@ def test_a_route_without_services_is_stopped_and_that_is_this_servers_job(tmp_pa
     assert "Images do not flow on 1 route" in page
     assert "A service does not run, or hangs." in page
     assert "Whose job: this server (hospital IT)" in page
+    assert "scp: " in re.sub(r"<[^>]+>", "", page), "which of them is said at once"
+    assert 'href="/services"' in page[page.index("reasons") :]
 
 
 def test_a_root_that_is_not_there_is_unknown(tmp_path, overview):
     page = overview(route(tmp_path / "nowhere", destination("zeroclick", 4243)))
     assert "unknown" in page
     assert "there is no such folder" in page
+    assert "Nobody knows how 1 route stands" in page
 
 
 def test_what_came_today_is_counted_and_shown_by_hours(tmp_path, make_router, tap, overview):

@@ -120,7 +120,7 @@ def _explained(error: OSError, by: Refuser | None, where: str, timeout: float) -
         return Unreachable(why, Cause.HOST_UNREACHABLE)
     if isinstance(error, ConnectionRefusedError):
         why = (
-            f"{where} refuses connections: the machine answers, but nothing listens on that port; "
+            f"{where} refuses connections: nothing listens on that port, or a firewall refuses in its place; "
             "check the port and that the peer's DICOM service runs"
         )
         return Unreachable(why, Cause.PORT_CLOSED)

@@ -8,8 +8,10 @@ from typing import Any
 from dicomrs.doctor import Facts, Run, State
 from dicomrs.firewall import Row, Seen, last_seen, matrix
 from dicomrs.route import ClinicRoute
+from dicomrs_dashboard.shown import patient
 
 STATES_OF_A_RUN = (State.FAILED, State.WARNING)
+_OF_A_CALLER = ("calling", "address", "at", "refused")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +27,24 @@ class Connection:
 
 
 @dataclass(frozen=True, slots=True)
+class Caller:
+    """Who has called the receiver, in texts that may be shown. at: ISO 8601; refused: why, "" if it was accepted."""
+
+    calling: str
+    address: str
+    at: str
+    refused: str
+
+
+@dataclass(frozen=True, slots=True)
 class Connectivity:
-    """One route. facts: of the newest examination, which was begun at facts_at ("" if there is none)."""
+    """One route. facts: of the newest examination, which was begun at facts_at ("" if there is none).
+
+    callers: the newest first, since the receiving service was started.
+    """
 
     name: str
+    callers: tuple[Caller, ...]
     connections: tuple[Connection, ...]
     rows: tuple[tuple[Row, Seen | None], ...]
     facts: Facts
@@ -57,6 +73,9 @@ def connectivity(route: ClinicRoute, runs: Sequence[Run], peers: Sequence[Mappin
     newest = next((run for run in own if run.facts.interfaces), None)
     return Connectivity(
         name=route.metadata.name,
+        callers=tuple(
+            Caller(*(patient(str(one.get(name, "")), longest=300) for name in _OF_A_CALLER)) for one in peers
+        ),
         connections=tuple(connections),
         rows=tuple((row, last_seen(row, own, peers)) for row in matrix(route)),
         facts=newest.facts if newest is not None else Facts(),

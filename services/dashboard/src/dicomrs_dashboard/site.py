@@ -20,7 +20,8 @@ from dicomrs_dashboard.doors.roles import may_still_see
 from dicomrs_dashboard.language import LANGUAGES, N_, Language, best_language, filters
 from dicomrs_dashboard.live import Live, Render
 from dicomrs_dashboard.shown import json_text, patient
-from dicomrs_dashboard.words.causes import MEANINGS, OWNERS, REMEDIES
+from dicomrs_dashboard.studying import CONFLICT_HOLDER
+from dicomrs_dashboard.words.causes import MEANINGS, NEXT, OWNERS, REMEDIES, next_page
 from dicomrs_dashboard.words.checks import CHECKS, STATES
 from dicomrs_dashboard.words.studies import STUDY_STATES
 
@@ -167,6 +168,9 @@ def _words(language: Language) -> Mapping[str, Any]:
         "meaning": lambda cause: language.say(MEANINGS[cause]),
         "remedy": lambda cause: language.say(REMEDIES[cause]),
         "owner_of": owner_of,
+        "conflict_holder": CONFLICT_HOLDER,
+        "next_page": next_page,
+        "next_name": lambda path: language.say(NEXT[path]),
         "check_name": lambda check: language.say(CHECKS[check]),
         "check_state": lambda state: language.say(STATES[state]),
         "study_state": lambda state: language.say(STUDY_STATES[state]),

@@ -23,6 +23,7 @@ from dicomrs_dashboard.examined import Connectivity, connectivity, outcome
 from dicomrs_dashboard.language import N_
 from dicomrs_dashboard.patience import Patience
 from dicomrs_dashboard.site import Site
+from dicomrs_dashboard.words.callers import refusal
 from dicomrs_dashboard.words.checks import BADGES, CHECKS, DIRECTIONS, PURPOSES, QUESTIONS, STATES, TOLD
 from dicomrs_dashboard.words.mails import mail
 
@@ -45,6 +46,7 @@ WORDS: Final[Mapping[str, Any]] = {
     "directions": DIRECTIONS,
     "told": TOLD,
     "outcome": outcome,
+    "refusal": refusal,
 }
 
 

@@ -38,9 +38,11 @@ def card_of(view: RouteView, now: datetime) -> Card:
 
 def verdict(cards: list[Card], language: Language) -> str:
     """All of it in a sentence."""
-    wrong = sum(card.light.colour >= Colour.RED for card in cards)
-    if wrong:
+    colours = [card.light.colour for card in cards]
+    if wrong := colours.count(Colour.RED):
         return language.say_number("Images do not flow on %(n)s route", "Images do not flow on %(n)s routes", wrong)
+    if hidden := colours.count(Colour.GREY):
+        return language.say_number("Nobody knows how %(n)s route stands", "Nobody knows how %(n)s routes stand", hidden)
     if any(card.light.colour is Colour.YELLOW for card in cards):
         return language.say(N_("Images flow; something deserves a look"))
     return language.say(N_("Images flow") if cards else N_("No route"))
@@ -54,7 +56,8 @@ def overview_router(site: Site, board: Board) -> APIRouter:
         board.note_watched()
         now = datetime.now().astimezone()
         cards = sorted((card_of(view, now) for view in await board.views()), key=lambda card: -card.light.colour)
-        worst = max((card.light.colour for card in cards), default=Colour.GREY)
+        colours = [card.light.colour for card in cards]
+        worst = Colour.RED if Colour.RED in colours else max(colours, default=Colour.GREY)  # as the verdict says
         return {
             "cards": cards,
             "worst": worst,

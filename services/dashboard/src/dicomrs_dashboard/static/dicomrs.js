@@ -84,8 +84,3 @@ document.addEventListener("click", (event) => {
   button.textContent = button.dataset.done || button.textContent;
 });
 
-// A choice that is a filter is taken over at once.
-document.addEventListener("change", (event) => {
-  const form = event.target.closest("form[data-auto]");
-  if (form) form.requestSubmit();
-});

@@ -33,7 +33,7 @@ MEANINGS: Final[Mapping[Cause, str]] = {
     Cause.NO_PING: N_("The machine does not answer a ping; some networks do not let pings through."),
     Cause.FILTERED: N_("Nothing answers at the port: a firewall drops the packets, or the machine is off."),
     Cause.PORT_CLOSED: N_(
-        "The machine answers, but nothing listens on that port: the target's program is not running."
+        "The connection to that port is refused: the target's program does not run, or a firewall refuses in its place."
     ),
     Cause.TLS_PEER: N_("The target's certificate is not accepted, or it does not accept ours."),
     Cause.TLS_NOT_SPOKEN: N_("The target does not speak TLS on this port, and the route asks for it."),
@@ -50,7 +50,7 @@ MEANINGS: Final[Mapping[Cause, str]] = {
     Cause.REFUSES_OBJECTS: N_("The target answers with a failure when an image is sent."),
     Cause.NOT_COMMITTED: N_("The target has the images and does not commit to keep them."),
     Cause.PARKED: N_("The target does not take some objects; the others go on."),
-    Cause.HELD: N_("A person holds some objects back."),
+    Cause.HELD: N_("Some objects are held back, by a person or by the route's rule for conflicts."),
     Cause.QUARANTINED: N_("Objects came without pixels; they are not sent."),
     Cause.DAMAGED: N_("Objects changed on the disk after they arrived; they are not sent."),
     Cause.CONFLICT: N_("Different images came under one UID."),
@@ -60,14 +60,16 @@ MEANINGS: Final[Mapping[Cause, str]] = {
 }
 
 REMEDIES: Final[Mapping[Cause, str]] = {
-    Cause.SERVICE_DOWN: N_("Look at the page Services and start it again; its log says why it ended."),
-    Cause.MANIFEST_REFUSED: N_("Correct the route; the text below names the field."),
+    Cause.SERVICE_DOWN: N_(
+        "Start it again where it was started (dicomrs up, or the cluster); its log says why it ended."
+    ),
+    Cause.MANIFEST_REFUSED: N_("Correct the route; the service's own words name the field."),
     Cause.ROOT_UNUSABLE: N_("See to the volume: is it mounted, writable, and owned by the services' user?"),
     Cause.DISK_FULL: N_("Free space on the volume or enlarge it; delivery goes on and frees space too."),
     Cause.ADDRESS_MISSING: N_("Give this server the address, or correct it in the route."),
     Cause.PORT_TAKEN: N_("Stop the other program, or use another port in the route."),
     Cause.PORT_NOT_ALLOWED: N_("Give the service the capability CAP_NET_BIND_SERVICE, or use a port above 1023."),
-    Cause.NOT_LISTENING: N_("Read the service's words below and its log."),
+    Cause.NOT_LISTENING: N_("Read the service's own words, and its log."),
     Cause.NO_SOURCE_ADDRESS: N_("Configure this server's interface on the target's network."),
     Cause.LINK_DOWN: N_("Check the cable and the switch's port, and that the interface is up."),
     Cause.NO_ROUTE: N_("Add a route to the target's network on this server, or a default gateway."),
@@ -77,14 +79,17 @@ REMEDIES: Final[Mapping[Cause, str]] = {
     Cause.HOST_UNREACHABLE: N_("Ask the network team for the way from this server to the target."),
     Cause.NO_PING: N_("Nothing to do if the next steps are well."),
     Cause.FILTERED: N_("Ask the network team to let this server through to that port."),
-    Cause.PORT_CLOSED: N_("Ask the target's vendor to start its DICOM service, or to name the right port."),
+    Cause.PORT_CLOSED: N_(
+        "Ask the target's vendor whether its DICOM service runs, and on which port. If it does, ask the network team "
+        "whether a firewall refuses the connection (TCP reset)."
+    ),
     Cause.TLS_PEER: N_("Agree with the target's vendor on certificates and authorities."),
     Cause.TLS_NOT_SPOKEN: N_("Ask the target's vendor for its TLS port, or take “tls” out of the destination."),
     Cause.TLS_EXPECTED: N_("Add “tls” to the destination, or ask the target's vendor for its plain port."),
     Cause.NOT_DICOM: N_("Check host and port in the route; ask the target's vendor for the DICOM port."),
     Cause.CLOSED: N_("Ask the target's vendor to look in its log; often our address or AE title is not on its list."),
     Cause.SILENT: N_("Ask the target's vendor to look at its service: it accepts connections and hangs."),
-    Cause.CALLING_REFUSED: N_("Ask the target's vendor to add our AE title exactly as it is written here."),
+    Cause.CALLING_REFUSED: N_("Ask the target's vendor to add our AE title; the check has a mail that names it."),
     Cause.CALLED_REFUSED: N_("Correct the destination's AE title, or ask the target's vendor for the right one."),
     Cause.ASSOCIATION_REFUSED: N_("Ask the target's vendor to look in its log."),
     Cause.BUSY: N_("If it lasts, ask the target's vendor."),
@@ -93,11 +98,34 @@ REMEDIES: Final[Mapping[Cause, str]] = {
     Cause.REFUSES_OBJECTS: N_("Ask the target's vendor what its log says about the status."),
     Cause.NOT_COMMITTED: N_("Ask the target's vendor about storage commitment."),
     Cause.PARKED: N_("Look at them on the page Set aside; release them when the target can take them."),
-    Cause.HELD: N_("Release them when they may go."),
+    Cause.HELD: N_("They are sent once somebody releases them on the page Set aside."),
     Cause.QUARANTINED: N_("Ask the scanner's operator to send the images again; see the page Set aside."),
-    Cause.DAMAGED: N_("Check the disk; have the scanner send the images again."),
+    Cause.DAMAGED: N_("Have the disk checked, and have the images sent again from the scanner."),
     Cause.CONFLICT: N_("Compare both, and release the right one."),
     Cause.NO_DESTINATION: N_("Widen “match” of a destination, or discard them."),
     Cause.SLOW: N_("Look at the page Connectivity, and at the target's speed."),
     Cause.UNKNOWN: N_("Run the checks on the page Connectivity."),
 }
+
+_CONNECTIVITY: Final = "/connectivity"
+_SET_ASIDE: Final = "/set-aside"
+_SERVICES: Final = "/services"
+_OBJECTS: Final = frozenset(
+    {Cause.PARKED, Cause.HELD, Cause.QUARANTINED, Cause.DAMAGED, Cause.CONFLICT, Cause.NO_DESTINATION}
+)
+_MANIFEST_OR_DISK: Final = frozenset({Cause.MANIFEST_REFUSED, Cause.ROOT_UNUSABLE, Cause.DISK_FULL, Cause.SUSPENDED})
+NEXT: Final[Mapping[str, str]] = {
+    _CONNECTIVITY: N_("Check it step by step"),
+    _SET_ASIDE: N_("See them, and what can be done"),
+    _SERVICES: N_("See the services and their logs"),
+}
+"""What the pages where something can be done offer, by their paths."""
+
+
+def next_page(cause: Cause) -> str:
+    """The path of the page where something can be done about it; "" if that is elsewhere."""
+    if cause in _OBJECTS:
+        return _SET_ASIDE
+    if cause in _MANIFEST_OR_DISK:
+        return ""
+    return _SERVICES if cause is Cause.SERVICE_DOWN else _CONNECTIVITY

@@ -27,7 +27,8 @@ REQUESTS: Final[Mapping[Cause, str]] = {
     ),
     Cause.PORT_CLOSED: N_(
         "Please check that your DICOM service (storage SCP) runs on %(host)s and listens on port %(port)s, or tell us "
-        "the right port."
+        "the right port. If it runs, a firewall on the way refuses the connection in its place (TCP reset): network "
+        "team, please let TCP from %(own)s to %(host)s port %(port)s through."
     ),
     Cause.TLS_PEER: N_(
         "Please check that your certificate is valid and bears the name %(host)s, send us the certificate of the "

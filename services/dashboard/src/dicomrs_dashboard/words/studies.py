@@ -69,7 +69,7 @@ _SENTENCES: Final = (
         r"another object with this SOP Instance UID",
         N_("A different object with the same SOP Instance UID came before it."),
     ),
-    (r"bytes (have )?changed|header is damaged|not the one that was written|damaged or missing",
+    (r"bytes (have )?changed|bytes are not those|header is damaged|not the one that was written|damaged or missing",
      N_("Its bytes on this server's disk are not those that arrived: the disk needs a look.")),
     (r"cannot be read from the disk|Input/output", N_("This server's disk does not give it back.")),
     (r"presentation context|not accept", N_("The target does not accept this kind of object or its encoding.")),
