@@ -94,6 +94,7 @@ class Visitor:
 
     def check(self, status: int = 200) -> None:
         """What must hold on every page, of the one that is open; status: what it was answered with."""
+        self.page.wait_for_load_state("load")  # a button may have led here: without its styles a page is wider
         found = [*self.problems(), *_too_wide(self.page)]
         if status >= 400:  # chromium says so on the console
             found = [one for one in found if f"a status of {status}" not in one]
