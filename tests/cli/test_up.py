@@ -20,6 +20,9 @@ from support.polling import eventually
 from support.processes import LOOPBACK, Child
 from support.router import AE_TITLE, Router, destination, route
 from support.sender import send_all
+from support.volumes import away
+
+SILENT = "a storage root does not answer: if it has the dashboard's users, start anew once it does"
 
 
 def ready(router: Router) -> Router:
@@ -174,3 +177,18 @@ def test_it_stops_when_its_input_ends_if_asked_to(tmp_path, make_router):
     finally:
         up.kill()
         up.wait()
+
+
+@pytest.mark.peer("mount")
+def test_a_volume_that_hangs_at_the_start_keeps_no_other_route_from_being_served(tmp_path, tap, run_up):
+    to, first = destination("tap", tap.port), tmp_path / "hanging"
+    first.mkdir()
+    with away(first):
+        router = run_up(route(first, to, name="hanging"), route(tmp_path / "well", to, name="well"))
+        router.children["up"].wait_for_port(router.port(1))
+        send_all(router.port(1), series(2))
+        tap.wait_stored(2)
+        assert str(first) in router.wait_for("up", SILENT)["path"]
+    ready(router)
+    send_all(router.port(0), series(2))
+    tap.wait_stored(4)

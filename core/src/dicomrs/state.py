@@ -1,7 +1,7 @@
 """The folder of a release's own state: users, the audit log of who looked at what, and the services' log files."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from dicomrs.route import ClinicRoute
@@ -11,13 +11,13 @@ USERS: Final = "users.json"
 LOGS: Final = "logs"
 
 
-def state_root(routes: Iterable[ClinicRoute]) -> str:
+def state_root(routes: Iterable[ClinicRoute], exists: Callable[[str], bool] = os.path.exists) -> str:
     """Where one machine keeps it: the first root of the routes that has users, else the first root; "" without routes.
 
-    A route that is added, or written before the others, moves nothing.
+    A route that is added, or written before the others, moves nothing. exists: tells whether there is such a file.
     """
     roots = [route.spec.storage.root for route in routes]
-    with_users = (root for root in roots if os.path.exists(f"{root}/{STATE}/{USERS}"))
+    with_users = (root for root in roots if exists(f"{root}/{STATE}/{USERS}"))
     return next(with_users, roots[0] if roots else "")
 
 

@@ -1,9 +1,10 @@
 """dicomrs up: run the router."""
 
+import os
 import signal
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -15,6 +16,9 @@ from dicomrs.state import log_folder, state_root
 from dicomrs.stopping import when_input_ends
 from dicomrs_cli.output import ManifestPaths, SecretsFolder
 from dicomrs_cli.supervisor import Command, Stop, Supervisor
+from dicomrs_dashboard.patience import HangsError, within
+
+_ROOT_SECONDS: Final = 3.0  # for a storage root to answer, when it is looked for the dashboard's users
 
 logger = log.get_logger()
 
@@ -96,8 +100,9 @@ def up(
       user may not use its port. The log says what to do.
     """
     paths = [str(path) for path in manifests]
+    silent: list[str] = []
     try:
-        state = state_root(load_manifests(paths))
+        state = state_root(load_manifests(paths), lambda path: _exists(path, silent))
     except ManifestError as error:
         log.configure("up")
         for problem in error.problems:
@@ -105,6 +110,10 @@ def up(
         raise typer.Exit(Exit.MANIFEST) from error
     folder = log_folder(state)
     log.configure("up", folder)
+    for path in silent:
+        logger.warning(
+            "a storage root does not answer: if it has the dashboard's users, start anew once it does", path=path
+        )
     stop = Stop()
     for signum in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signum, stop.request)
@@ -118,6 +127,15 @@ def up(
         own = [*common, *more, f"--state={state}", f"--listen={dashboard}", "--welcome"]
         commands["dashboard"] = Command(_program("dashboard", own, paths), aside=True)
     raise typer.Exit(Supervisor(commands).run(stop))
+
+
+def _exists(path: str, silent: list[str]) -> bool:
+    """Whether there is such a file. A volume that hangs keeps no service from starting: it is put on the list."""
+    try:
+        return within(_ROOT_SECONDS, os.path.exists, path)
+    except HangsError:
+        silent.append(path)
+        return False
 
 
 def _program(name: str, options: list[str], paths: list[str]) -> list[str]:
