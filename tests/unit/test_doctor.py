@@ -82,3 +82,13 @@ def test_an_id_is_never_a_path(root, name):
 
 def test_a_root_without_examinations_has_none(tmp_path):
     assert read_runs(FS, str(tmp_path / "nowhere")) == []
+
+
+def test_a_clock_that_was_set_back_hides_no_new_run_and_keeps_no_old_one_running(root):
+    for number in range(KEPT):
+        write_run(FS, root, begun(now=NOW + timedelta(days=365, seconds=number)))
+    run = begun()
+    write_run(FS, root, run)
+    assert read_run(FS, root, run.id) == run
+    assert len(read_runs(FS, root)) == KEPT
+    assert not begun(now=NOW + timedelta(days=365)).is_running(NOW)

@@ -147,7 +147,7 @@ class Run(_Part):
     def is_running(self, now: datetime) -> bool:
         """Whether more steps are to come."""
         began = moment(self.at)
-        return not self.ended and began is not None and now - began < LONGEST
+        return not self.ended and began is not None and abs(now - began) < LONGEST  # clocks are set back, too
 
     @property
     def verdict(self) -> Step | None:
@@ -187,8 +187,9 @@ def write_run(fs: FileSystem, root: str, run: Run) -> None:
         fs.unlink(draft)
     put_file(fs, draft, run.model_dump_json(by_alias=True).encode())
     fs.rename(draft, f"{folder}/{run.id}.json")
-    mine = [one for one in _ids(fs, folder) if f"-{run.service}-" in one]
-    for old in mine[KEPT:]:
+    # Those before it by their names; after a clock was set back they are not, and would push it out.
+    others = [one for one in _ids(fs, folder) if f"-{run.service}-" in one and one != run.id]
+    for old in others[KEPT - 1 :]:
         with suppress(FileNotFoundError):
             fs.unlink(f"{folder}/{old}.json")
 

@@ -428,6 +428,26 @@ class TestAsking:
         queue.add(waiting("a"))
         assert queue.pairs(9) == [CT]
 
+    def test_an_object_that_was_turned_away_meanwhile_is_tried_again_at_once(self, queue, clock):
+        """By a target that takes a single association: it was the question's."""
+        asked = clock()
+        queue.add(waiting("a"))
+        for _ in range(5):
+            clock.now += 5
+            queue.target_failed("it has reached its limit of associations", Cause.BUSY)
+        assert queue.pairs(9) == []
+        queue.probed("", None, asked)
+        assert queue.pairs(9) == [CT]
+        queue.target_failed("it refuses connections", Cause.PORT_CLOSED)
+        assert queue.figures().retry_in < 1, "and if that fails, it is left alone for no longer than after one failure"
+
+    def test_a_failure_from_before_the_question_is_backed_off_from(self, queue, clock):
+        queue.add(waiting("a"))
+        queue.target_failed("it refuses connections", Cause.PORT_CLOSED)
+        clock.now += 0.1
+        queue.probed("it refuses connections", Cause.PORT_CLOSED, clock())
+        assert queue.pairs(9) == []
+
     def test_a_target_that_answers_again_is_not_left_alone_for_an_earlier_failure(self, queue, clock):
         one = waiting("a")
         queue.add(one)

@@ -19,6 +19,7 @@ from dicomrs_cli.supervisor import Command, Stop, Supervisor
 from dicomrs_dashboard.patience import HangsError, within
 
 _ROOT_SECONDS: Final = 3.0  # for a storage root to answer, when it is looked for the dashboard's users
+_SILENT: Final = "a storage root does not answer: if it has the dashboard's users, start anew once it does"
 
 logger = log.get_logger()
 
@@ -111,9 +112,7 @@ def up(
     folder = log_folder(state)
     log.configure("up", folder)
     for path in silent:
-        logger.warning(
-            "a storage root does not answer: if it has the dashboard's users, start anew once it does", path=path
-        )
+        logger.warning(_SILENT, path=path)
     stop = Stop()
     for signum in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signum, stop.request)

@@ -264,14 +264,18 @@ class DestinationQueue:
     def probed(self, trouble: str, cause: Cause | None, asked: float) -> None:
         """It was asked whether it answers; trouble: why it did not, "" if it did; asked: when it began.
 
-        Sending what waits, or what has come since, tells more: one that takes a single association turned that away.
+        Sending what waits, or what has come since, tells more. One that takes a single association has turned away what
+        came since, for the question's sake: that is tried again at once.
         """
         with self._changed:
             told = self._heard > asked
             self._heard = self._clock()
-            if not (told or self._waiting()):
+            if not told and self._waiting():
+                return
+            if not told:
                 self._trouble = trouble, cause
-                self._failures, self._retry_at = 0, 0.0
+            self._failures, self._retry_at = 0, 0.0
+            self._changed.notify_all()
 
     def has_plenty(self, objects: int) -> bool:
         """Whether so many objects may be taken, by senders that are not backing off: there is no hurry to find more."""
