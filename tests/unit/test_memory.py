@@ -1,5 +1,6 @@
 """What a survey remembers makes it cheap and never wrong: whatever has happened, it sees what a first look sees."""
 
+import errno
 import json
 import os
 import shutil
@@ -175,6 +176,37 @@ def test_what_has_not_changed_is_not_read_again_and_what_has_is(spool):
     different = [new.folder for old, new in zip(again.studies, changed.studies, strict=True) if new is not old]
     assert different == [kept[3].folder]
     assert changed.totals.on_disk == 9
+
+
+class Failing(OsFileSystem):
+    """A volume that gives no file of some name, as long as it fails."""
+
+    def __init__(self, *names: str) -> None:
+        self.names = names
+
+    def exists(self, path: str) -> bool:
+        """As os.path.lexists: what cannot be asked about is not there."""
+        return not path.endswith(self.names) and super().exists(path)
+
+    def open(self, path: str, flags: int) -> int:
+        if path.endswith(self.names):
+            raise OSError(errno.EIO, os.strerror(errno.EIO), path)
+        return super().open(path, flags)
+
+
+@pytest.mark.parametrize("names", [(".metadata.json",), (".metadata.json", ".receipts.jsonl")])
+def test_what_a_failing_volume_kept_back_is_not_remembered(spool, names):
+    (stored, _) = spool.receive(*series(2))
+    metadata = spool.root / stored.folder / ".metadata.json"
+    metadata.write_text(json.dumps({**json.loads(metadata.read_text()), "conflict": True}))
+    clock = Clock()
+    memory, root = SurveyMemory(studies=Memory(clock)), str(spool.root)
+    for _ in range(2):
+        survey(Failing(*names), root, None, memory=memory)
+        clock.now += 3600
+    seen = survey(spool.fs, root, None, memory=memory)
+    assert seen == survey(spool.fs, root, None, now=seen.at)
+    assert seen.studies[0].conflict
 
 
 class Clock:

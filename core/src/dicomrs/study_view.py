@@ -184,7 +184,7 @@ def read_study(
     """
     try:
         if not outbox.is_ours(folder):
-            return None, True
+            return None, False  # or a volume that fails keeps back its files for now
         names = outbox.names(folder)  # before the receipts: what leaves in between is in those, and so not forgotten
         events = read_events(outbox.fs, f"{outbox.root}/{folder}")
     except FileNotFoundError:
@@ -243,7 +243,7 @@ def read_study(
         arrivals=_quarters(came.values()),
         deliveries=_quarters(event.at for event in deliveries),
     )
-    return view_of_study, not count.unreadable and bool(metadata)
+    return view_of_study, not count.unreadable and outbox.study(folder) is not None
 
 
 def _quarters(moments: Iterable[str]) -> Quarters:

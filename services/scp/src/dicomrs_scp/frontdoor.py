@@ -25,7 +25,6 @@ from dicomrs_wire.tls.sentences import TLS_TO_PLAIN_PORT
 
 REQUEST_LIMIT: Final = 256 * 1024  # bytes of an A-ASSOCIATE-RQ; 128 contexts with 50 transfer syntaxes have 200 KB
 PENDING_LIMIT: Final = 256  # connections that have not said who they are; beyond it the most numerous lose their oldest
-_BACKLOG: Final = 128
 _PROVIDER: Final = 2
 
 Admit = Callable[[str, Connection, str, bytes], None]

@@ -5,9 +5,10 @@ from datetime import datetime
 
 from dicomrs.desk import Examine
 from dicomrs.doctor import new_run
-from dicomrs.route import ClinicRoute, Destination
+from dicomrs.route import ClinicRoute
 from dicomrs.spool.fs import FileSystem
 from dicomrs.spool.mailbox import Answer
+from dicomrs_scu.prober import probe_of
 from dicomrs_scu.trial_image import TRIAL_IMAGE
 from dicomrs_wire.echo import Probe
 from dicomrs_wire.examination import Examination, Room
@@ -35,19 +36,8 @@ class TargetExaminer:
         checks = (*steps_to(to.host), *wish.steps(tls=to.tls is not None))
         now = datetime.now().astimezone()
         run = new_run("scu", route.metadata.name, to.name, request.who, checks, now)
-        peer = self._peer(route, to)
+        peer = probe_of(route, to, self._tls[to.name], f"destination {to.name}")
         return self._room.begin(run, lambda examination: _examine(examination, peer, wish))
-
-    def _peer(self, route: ClinicRoute, to: Destination) -> Probe:
-        return Probe(
-            route=route.metadata.name,
-            what=f"destination {to.name}",
-            host=to.host,
-            port=to.port,
-            calling=to.calling_ae_title,
-            called=to.ae_title,
-            tls=self._tls[to.name],
-        )
 
 
 def _examine(examination: Examination, peer: Probe, wish: Wish) -> None:
