@@ -1,15 +1,17 @@
 """Every route of the dashboard, called by nobody and by persons of every role: who gets further than the door."""
 
+import asyncio
 from collections.abc import Callable, Iterator
 from inspect import iscoroutinefunction
+from typing import Annotated
 
 import pytest
-from fastapi import APIRouter, Depends, FastAPI
+from fastapi import APIRouter, Depends, FastAPI, Form
 from fastapi.responses import Response
 from fastapi.routing import iter_route_contexts
 
 from dicomrs_dashboard.doors.people import Role
-from dicomrs_dashboard.doors.roles import close, need
+from dicomrs_dashboard.doors.roles import AskedFirst, close, need
 from support.router import route
 
 PROGRAM, EVERYBODY = "program", "everybody"
@@ -108,6 +110,37 @@ def test_nobody_gets_further_than_the_role_allows(who, asked, monkeypatch):
             assert answer.status_code == (401 if least is PROGRAM else 303 if who is None else 403), call
 
 
+@pytest.mark.parametrize("who", [None, Role.VIEWER], ids=lambda who: who.label if who else "nobody")
+def test_nobodys_form_is_read_before_the_role_is_asked(who, asked):
+    cookies = asked.signed_in(who).cookies if who else {}
+    held = "; ".join(f"{name}={value}" for name, value in cookies.items())
+    calls = [call.split()[1] for call, least in EXPECTED.items() if call.startswith("POST") and least is Role.ADMIN]
+    calls += [] if who else ["/diagnostics/compare", "/account/password", "/connectivity/check"]
+    for path in calls:
+        assert asyncio.run(answered(asked.app, filled(path), held)) == (403 if who else 303), path
+
+
+async def answered(app: FastAPI, path: str, cookies: str) -> int:
+    """The status of what is said to a form of which nothing may be read."""
+    headers = {"host": "clinic.test", "cookie": cookies, "accept": "text/html", "content-length": "60000"}
+    headers["content-type"] = "multipart/form-data; boundary=x"
+    scope = {
+        "type": "http", "method": "POST", "path": path, "raw_path": path.encode(), "query_string": b"",
+        "headers": [(name.encode(), value.encode()) for name, value in headers.items()], "scheme": "https",
+        "client": ("192.0.2.7", 50000), "server": ("clinic.test", 443),
+    }  # fmt: skip
+    said: list[dict] = []
+
+    async def receive() -> dict:
+        raise AssertionError(f"{path} reads the form")
+
+    async def send(message: dict) -> None:
+        said.append(message)
+
+    await app(scope, receive, send)
+    return said[0]["status"]
+
+
 def note_who_enters(app: FastAPI, monkeypatch) -> list[str]:
     """The calls that have come through the door. They do nothing behind it: what they are asked for is made up."""
     entered: list[str] = []
@@ -139,4 +172,18 @@ def test_a_route_that_says_not_who_may_call_it_keeps_the_program_from_starting()
     router.add_api_route("/open", lambda: "")
     app.include_router(router)
     with pytest.raises(RuntimeError, match="no role is needed for /open:"):
+        close(app)
+
+
+def test_a_form_that_is_read_before_the_role_is_asked_keeps_the_program_from_starting():
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+    for path, options in (("/early", {"route_class": AskedFirst}), ("/late", {})):
+        router = APIRouter(dependencies=[Depends(need(Role.ADMIN))], **options)
+
+        @router.post(path)
+        async def act(word: Annotated[str, Form()]) -> str:
+            return word
+
+        app.include_router(router)
+    with pytest.raises(RuntimeError, match=r"^/late: make the router with"):
         close(app)

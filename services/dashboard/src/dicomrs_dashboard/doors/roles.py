@@ -1,12 +1,13 @@
 """What a route asks of whoever calls it. Every route says so, or the program does not start."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from fastapi import Depends, FastAPI, HTTPException, Request, status
 from fastapi.dependencies.models import Dependant
-from fastapi.routing import RouteContext, iter_route_contexts
+from fastapi.responses import Response
+from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 from fastapi.security import HTTPBearer
 
 from dicomrs_dashboard.bearer import BearerToken
@@ -71,6 +72,21 @@ class Programs:
             raise HTTPException(status.HTTP_401_UNAUTHORIZED, why, {"WWW-Authenticate": "Bearer"})
 
 
+class AskedFirst(APIRoute):
+    """A route with a form: FastAPI reads a form, and files with it, before it asks who may send one."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """What FastAPI has it be, behind the door."""
+        handle, door = super().get_route_handler(), door_of(self)
+
+        async def ask_first(request: Request) -> Response:
+            if isinstance(door, Need):
+                await door(request)
+            return await handle(request)
+
+        return ask_first
+
+
 def need(role: Role) -> Need:
     """The door of a route for persons of this role and those above it: `Depends(need(Role.VIEWER))`."""
     return Need(role)
@@ -91,7 +107,7 @@ def may_still_see(request: Request) -> Callable[[], bool]:
     return asked
 
 
-def door_of(route: RouteContext) -> Need | Public | Programs | None:
+def door_of(route: RouteContext | APIRoute) -> Need | Public | Programs | None:
     """What a route asks; the strictest if it asks several times, None if it does not say."""
     dependant: Dependant | None = getattr(route, "dependant", None)
     calls = [one.call for one in dependant.dependencies] if dependant else []
@@ -104,9 +120,16 @@ def close(app: FastAPI) -> FastAPI:
     """Refuse to run an application with a route that anybody might call.
 
     Raises:
-        RuntimeError: there is one; a fault of ours.
+        RuntimeError: there is one, or one that reads a form before it asks; a fault of ours.
     """
-    routes = iter_route_contexts(app.routes)
+    routes = list(iter_route_contexts(app.routes))
     if open_routes := sorted(str(route.path) for route in routes if door_of(route) is None):
         raise RuntimeError(f"no role is needed for {', '.join(open_routes)}: say need(...), public or programs(...)")
+    if late := sorted(str(route.path) for route in routes if _asks_late(route)):
+        raise RuntimeError(f"{', '.join(late)}: make the router with route_class=AskedFirst, as it has forms")
     return app
+
+
+def _asks_late(route: RouteContext) -> bool:
+    has_form = getattr(route, "body_field", None) is not None
+    return has_form and isinstance(door_of(route), Need) and not isinstance(route.original_route, AskedFirst)

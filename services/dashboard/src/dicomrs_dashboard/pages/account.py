@@ -9,7 +9,7 @@ from dicomrs_dashboard.doors.coming import cookie_name, set_cookie
 from dicomrs_dashboard.doors.house import Doors
 from dicomrs_dashboard.doors.passwords import WeakPasswordError
 from dicomrs_dashboard.doors.people import Person, Role
-from dicomrs_dashboard.doors.roles import need
+from dicomrs_dashboard.doors.roles import AskedFirst, need
 from dicomrs_dashboard.doors.users import UsersError
 from dicomrs_dashboard.language import N_
 from dicomrs_dashboard.site import Site
@@ -38,7 +38,7 @@ class _NotDoneError(Exception):
 
 def account_router(site: Site, doors: Doors) -> APIRouter:
     """The page."""
-    router = APIRouter(dependencies=[Depends(need(Role.VIEWER))])
+    router = APIRouter(dependencies=[Depends(need(Role.VIEWER))], route_class=AskedFirst)
 
     def page(request: Request, problem: str = "", code: int = 200) -> HTMLResponse:
         local = doors.sessions.is_local(request.state.session)

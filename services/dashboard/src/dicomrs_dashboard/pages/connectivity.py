@@ -18,7 +18,7 @@ from dicomrs.spool.mailbox import NoAnswerError
 from dicomrs_dashboard.asking import identity_of
 from dicomrs_dashboard.board import Board
 from dicomrs_dashboard.doors.people import Person, Role
-from dicomrs_dashboard.doors.roles import need
+from dicomrs_dashboard.doors.roles import AskedFirst, need
 from dicomrs_dashboard.examined import Connectivity, connectivity, outcome
 from dicomrs_dashboard.language import N_
 from dicomrs_dashboard.patience import Patience
@@ -86,7 +86,7 @@ class Records:
 
 def connectivity_router(site: Site, board: Board, patience: Patience) -> APIRouter:
     """The pages, their live streams, and what begins a check."""
-    router = APIRouter()
+    router = APIRouter(route_class=AskedFirst)
     records = Records(board.fs, patience)
     _overview(router, site, board, records)
     _one_run(router, site, board, records)

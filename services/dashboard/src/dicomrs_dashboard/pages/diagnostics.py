@@ -15,7 +15,7 @@ from dicomrs_dashboard.diagnosis.making import Order, diagnose
 from dicomrs_dashboard.diagnosis.model import LARGEST, Diagnosis
 from dicomrs_dashboard.diagnosis.page import page
 from dicomrs_dashboard.doors.people import Person, Role
-from dicomrs_dashboard.doors.roles import need
+from dicomrs_dashboard.doors.roles import AskedFirst, need
 from dicomrs_dashboard.language import N_
 from dicomrs_dashboard.pages.services import Note
 from dicomrs_dashboard.patience import Patience
@@ -74,7 +74,7 @@ class Maker:
 
 def diagnostics_router(site: Site, maker: Maker, note: Note) -> APIRouter:
     """The page, the file and the comparison. note: puts on record what a person does here (doors.record)."""
-    router = APIRouter()
+    router = APIRouter(route_class=AskedFirst)
     viewer, admin = need(Role.VIEWER), need(Role.ADMIN)
     Viewer = Annotated[Person, Depends(viewer)]  # noqa: N806  # a type
 

@@ -13,7 +13,7 @@ from dicomrs.spool.mailbox import LONGEST_TEXT, NoAnswerError
 from dicomrs_dashboard.asking import identity_of
 from dicomrs_dashboard.board import Board
 from dicomrs_dashboard.doors.people import Person, Role
-from dicomrs_dashboard.doors.roles import need
+from dicomrs_dashboard.doors.roles import AskedFirst, need
 from dicomrs_dashboard.language import N_
 from dicomrs_dashboard.lights import Colour
 from dicomrs_dashboard.patience import Patience
@@ -88,7 +88,7 @@ class Restarts:
 
 def services_router(site: Site, board: Board, restarts: Restarts) -> APIRouter:
     """The page, its live stream, and restarts."""
-    router = APIRouter()
+    router = APIRouter(route_class=AskedFirst)
     viewer, operator = need(Role.VIEWER), need(Role.OPERATOR)
 
     async def context() -> dict[str, Any]:

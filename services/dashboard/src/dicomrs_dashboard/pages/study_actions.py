@@ -14,7 +14,7 @@ from dicomrs.spool.mailbox import LONGEST_TEXT
 from dicomrs_dashboard.asking import Asking, Told, identity_of
 from dicomrs_dashboard.bundle import archive
 from dicomrs_dashboard.doors.people import Person, Role
-from dicomrs_dashboard.doors.roles import need
+from dicomrs_dashboard.doors.roles import AskedFirst, need
 from dicomrs_dashboard.language import N_
 from dicomrs_dashboard.pages.study import Key, RouteName, StudyPages, Subject, download, read
 from dicomrs_dashboard.words.studies import OBJECT_STATES, WHATS, explanation
@@ -31,7 +31,7 @@ Admin = Annotated[Person, Depends(need(Role.ADMIN))]
 
 def study_actions_router(pages: StudyPages) -> APIRouter:
     """The actions."""
-    router = APIRouter(prefix="/studies/{route}/{key}")
+    router = APIRouter(prefix="/studies/{route}/{key}", route_class=AskedFirst)
     asking = Asking(pages.board, pages.record, pages.patience)
     _asking(router, pages, asking)
     _exporting(router, pages)

@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse, Response
 from dicomrs.moments import moment
 from dicomrs_dashboard.doors.house import Doors
 from dicomrs_dashboard.doors.people import Person, Role
-from dicomrs_dashboard.doors.roles import need
+from dicomrs_dashboard.doors.roles import AskedFirst, need
 from dicomrs_dashboard.doors.users import CODE_MINUTES, User, UsersError
 from dicomrs_dashboard.language import N_
 from dicomrs_dashboard.patience import HangsError
@@ -46,7 +46,7 @@ def line_of(name: str, user: User, sessions: int) -> Line:
 
 def users_router(site: Site, doors: Doors) -> APIRouter:
     """The pages."""
-    router = APIRouter(dependencies=[Depends(need(Role.ADMIN))])
+    router = APIRouter(dependencies=[Depends(need(Role.ADMIN))], route_class=AskedFirst)
     pages = _Pages(site, doors)
 
     @router.get("/users")
