@@ -2,7 +2,7 @@
 
 import json
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import asdict
 from typing import Final
 
@@ -38,7 +38,7 @@ class _Pipe:
         return taken
 
 
-def archive(fs: FileSystem, root: str, folder: str, ended: Callable[[list[Copied], str], None]) -> Iterator[bytes]:
+def archive(fs: FileSystem, root: str, folder: str, ended: Callable[[list[Copied], str], None]) -> Generator[bytes]:
     """The pieces of a ZIP archive (APPNOTE 6.3.10, with ZIP64) of all that is here of a study, whatever its state.
 
     ended: is given what was copied, and why it ended early, "" if it did not; however the reader goes away.

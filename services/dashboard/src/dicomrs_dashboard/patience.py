@@ -4,7 +4,7 @@ import asyncio
 import errno
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Generator
 from concurrent.futures import Future
 from typing import Final, TypeVar
 
@@ -80,3 +80,17 @@ class Patience:
         if not waiting.done():
             raise _hangs(seconds)
         return waiting.result()
+
+    async def each(self, pieces: Generator[T], seconds: float | None = None) -> AsyncIterator[T]:
+        """What a generator yields, for an answer that is long; seconds: of each piece, as of call.
+
+        However the reader goes away, the generator is closed on a thread as well: what it does then waits for a volume.
+
+        Raises:
+            HangsError: as call; those before it were good.
+        """
+        try:
+            while (piece := await self.call(next, pieces, None, seconds=seconds)) is not None:
+                yield piece
+        finally:
+            _begun(pieces.close, (), lambda: None)

@@ -3,8 +3,9 @@
 The dashboard's own log and that of each route's root may be one and the same: one root, one log.
 """
 
+import os
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
@@ -12,11 +13,12 @@ from typing import Any, Final
 from dicomrs.audit import LOG, AuditLog, Entry, Findings, Head, outcomes
 from dicomrs.moments import moment
 from dicomrs.route.watch import Stamp, stamp
-from dicomrs.spool.fs import FileSystem
+from dicomrs.spool.fs import READ, FileSystem
 from dicomrs.spool.layout import STATE
 
 _SEEN: Final = ("request", "route", "user", "role", "service", "destination", "study", "instance", "needs", "text")
 _LONGEST: Final = 300
+_PIECE: Final = 1024 * 1024  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +196,20 @@ class Trail:
 def log_path(root: str) -> str:
     """The file of a root's log."""
     return f"{root}/{STATE}/{LOG}"
+
+
+def log_bytes(fs: FileSystem, root: str) -> Generator[bytes]:
+    """A root's log as it is now, in pieces: what is added to it while somebody downloads it is not in it.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    fd = fs.open(log_path(root), READ | os.O_NONBLOCK)
+    try:
+        for offset in range(0, size := fs.size(fd), _PIECE):
+            yield fs.pread(fd, min(_PIECE, size - offset), offset)
+    finally:
+        fs.close(fd)
 
 
 def logs_of(state: str, own: str, routes: Iterable[tuple[str, str]]) -> dict[str, str]:

@@ -6,7 +6,7 @@ from os.path import isfile
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request, status
-from fastapi.responses import FileResponse, HTMLResponse, Response
+from fastapi.responses import HTMLResponse, Response, StreamingResponse
 
 from dicomrs.spool.fs import OsFileSystem
 from dicomrs_dashboard.board import Board
@@ -15,8 +15,8 @@ from dicomrs_dashboard.doors.people import Person, Role
 from dicomrs_dashboard.doors.roles import need
 from dicomrs_dashboard.language import N_
 from dicomrs_dashboard.patience import Patience
-from dicomrs_dashboard.site import Site
-from dicomrs_dashboard.trail import Asked, Seen, Trail, log_path, logs_of
+from dicomrs_dashboard.site import Site, download
+from dicomrs_dashboard.trail import Asked, Seen, Trail, log_bytes, log_path, logs_of
 from dicomrs_dashboard.words.actions import ABOUT, ACTIONS, VALUES
 
 ROWS: Final = 100  # of a page
@@ -49,7 +49,8 @@ def query(wanted: Asked) -> dict[str, str]:
 def audit_router(site: Site, board: Board, doors: Doors, patience: Patience) -> APIRouter:
     """The page and the download."""
     router = APIRouter(dependencies=[Depends(need(Role.ADMIN))])
-    trail = Trail(OsFileSystem())
+    fs = OsFileSystem()
+    trail = Trail(fs)
 
     def roots() -> Mapping[str, str]:
         routes = ((route.metadata.name, route.spec.storage.root) for route in board.routes)
@@ -86,7 +87,7 @@ def audit_router(site: Site, board: Board, doors: Doors, patience: Patience) -> 
         return site.page(request, "audit.html", **context)
 
     @router.get("/audit/download")
-    async def download(person: Admin, source: Text = "") -> Response:
+    async def take_along(person: Admin, source: Text = "") -> Response:
         """One log as it is on the disk: `dicomrs audit verify` follows its chain."""
         root = roots().get(source)
         if root is None:
@@ -95,7 +96,8 @@ def audit_router(site: Site, board: Board, doors: Doors, patience: Patience) -> 
         if not await patience.call(isfile, log_path(root)):
             raise HTTPException(status.HTTP_404_NOT_FOUND)  # nothing was done there yet
         name = f"dicomrs-audit-{source}-{datetime.now().astimezone():%Y%m%dT%H%M%S}.jsonl"
-        return FileResponse(log_path(root), media_type="application/x-ndjson", filename=name)
+        pieces = patience.each(log_bytes(fs, root))
+        return StreamingResponse(pieces, media_type="application/x-ndjson", headers=download(name))
 
     return router
 

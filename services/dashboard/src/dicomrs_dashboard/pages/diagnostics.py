@@ -19,7 +19,7 @@ from dicomrs_dashboard.doors.roles import AskedFirst, need
 from dicomrs_dashboard.language import N_
 from dicomrs_dashboard.pages.services import Note
 from dicomrs_dashboard.patience import Patience
-from dicomrs_dashboard.site import Site
+from dicomrs_dashboard.site import Site, download
 
 AREAS: Final = {
     Area.VERSION: N_("Version"),
@@ -113,8 +113,6 @@ def diagnostics_router(site: Site, maker: Maker, note: Note) -> APIRouter:
         return site.page(request, "diagnostics/compared.html", **words)
 
     def attached(request: Request, found: Diagnosis) -> Response:
-        html = page(found, site.language(request))
-        headers = {"Content-Disposition": f'attachment; filename="{file_name(found)}"', "Cache-Control": "no-store"}
-        return HTMLResponse(html, headers=headers)
+        return HTMLResponse(page(found, site.language(request)), headers=download(file_name(found)))
 
     return router

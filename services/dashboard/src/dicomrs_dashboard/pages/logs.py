@@ -1,7 +1,7 @@
 """The services' log lines: live, filtered, and to be taken along."""
 
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import asdict
 from datetime import datetime
 from itertools import islice
@@ -16,7 +16,7 @@ from dicomrs_dashboard.doors.people import Role
 from dicomrs_dashboard.doors.roles import need
 from dicomrs_dashboard.language import N_
 from dicomrs_dashboard.patience import Patience
-from dicomrs_dashboard.site import Site
+from dicomrs_dashboard.site import Site, download
 
 LEVELS: Final = {"": N_("all"), "warning": N_("warnings and errors"), "error": N_("errors")}
 LINES: Final = 200  # of a page
@@ -88,18 +88,19 @@ def logs_router(site: Site, folder: str | None, patience: Patience) -> APIRouter
         return site.stream(request, render, "logs", filter_)
 
     @router.get("/logs/download")
-    async def download(filter_: Filter) -> StreamingResponse:
+    async def take_along(filter_: Filter) -> StreamingResponse:
         """All lines that there are of these, the oldest first, as JSON lines."""
         name = f"dicomrs-log-{datetime.now().astimezone():%Y%m%dT%H%M%S}.jsonl"
-        headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
         lines = chronicle(folder, filter_) if folder is not None else iter(())
-        return StreamingResponse(_batches(lines, patience), media_type="application/x-ndjson", headers=headers)
+        return StreamingResponse(
+            patience.each(_batches(lines)), media_type="application/x-ndjson", headers=download(name)
+        )
 
     return router
 
 
-async def _batches(lines: Iterator[LogLine], patience: Patience) -> AsyncIterator[bytes]:
-    while batch := await patience.call(lambda: list(islice(lines, _BATCH))):
+def _batches(lines: Iterator[LogLine]) -> Generator[bytes]:
+    while batch := list(islice(lines, _BATCH)):
         yield "".join(f"{_packed(line)}\n" for line in batch).encode()
 
 

@@ -23,7 +23,7 @@ from dicomrs_dashboard.doors.record import Record
 from dicomrs_dashboard.doors.roles import need
 from dicomrs_dashboard.patience import Patience
 from dicomrs_dashboard.shown import patient
-from dicomrs_dashboard.site import Site
+from dicomrs_dashboard.site import Site, download
 from dicomrs_dashboard.studying import series_of, timeline, whole
 from dicomrs_dashboard.words.studies import BAD, GOOD, OBJECT_STATES, STUDY_STATES, WHATS, explanation
 
@@ -181,8 +181,3 @@ def study_router(pages: StudyPages) -> APIRouter:
         return Response(text, media_type="application/json", headers=headers)
 
     return router
-
-
-def download(name: str) -> dict[str, str]:
-    """The headers of a file that a browser is to keep; nobody in between may."""
-    return {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}

@@ -16,12 +16,14 @@ from dicomrs_dashboard.bundle import archive
 from dicomrs_dashboard.doors.people import Person, Role
 from dicomrs_dashboard.doors.roles import AskedFirst, need
 from dicomrs_dashboard.language import N_
-from dicomrs_dashboard.pages.study import Key, RouteName, StudyPages, Subject, download, read
+from dicomrs_dashboard.pages.study import Key, RouteName, StudyPages, Subject, read
+from dicomrs_dashboard.site import download
 from dicomrs_dashboard.words.studies import OBJECT_STATES, WHATS, explanation
 
 _SAY_WHY: Final = N_("Say why: it goes on record.")
 _NO_NAME: Final = N_("That is not the study's name; nothing was done.")
 _NOTHING_CHOSEN: Final = N_("Choose what is to be discarded; nothing was done.")
+_OBJECT_SECONDS: Final = 600.0  # one is read once more for its digest, and may be very large
 
 Why = Annotated[str, Form(max_length=LONGEST_TEXT)]
 Name = Annotated[str, Form(max_length=100)]
@@ -110,7 +112,8 @@ def _exporting(router: APIRouter, pages: StudyPages) -> None:
             log.append(_outcome(begun.number, found, failed))
 
         pieces = archive(pages.board.fs, subject.root, subject.view.folder, ended)
-        return StreamingResponse(pieces, media_type="application/zip", headers=download(f"study-{key}.zip"))
+        sent = pages.patience.each(pieces, _OBJECT_SECONDS)
+        return StreamingResponse(sent, media_type="application/zip", headers=download(f"study-{key}.zip"))
 
 
 def _outcome(begun: int, found: list[Copied], failed: str) -> dict[str, object]:
