@@ -153,9 +153,12 @@ def test_a_health_place_without_address_port_or_name_is_a_wrong_command_line(tmp
 @pytest.mark.peer("mount")
 def test_a_volume_that_hangs_is_the_reason_of_its_own_route(tmp_path, make_probes):
     probes = make_probes(route(tmp_path / "hanging", name="hanging"), route(tmp_path / "well", name="well"))
-    probes.launch("scp")
-    probes.wait("scp")
+    for service in ("scp", "scu"):
+        probes.launch(service)
+        probes.wait(service)
     with away(tmp_path / "hanging"):
-        probes.wait("scp", "route hanging is not receiving", "its volume hangs")
-        assert "route well" not in probes.get("scp", "readyz")[1]
-    probes.wait("scp")
+        for service, what in (("scp", "receiving"), ("scu", "sending")):
+            probes.wait(service, f"route hanging is not {what}", "its volume hangs")
+            assert "route well" not in probes.get(service, "readyz")[1]
+    for service in ("scp", "scu"):
+        probes.wait(service)

@@ -78,7 +78,7 @@ def test_a_service_that_tells_nothing_any_more_is_not_ready(
     service.readiness.tell([])
     status, text = get(port, f"/readyz/{NAME}")
     assert status == 503
-    assert "a volume may hang" in text
+    assert "their volume may hang" in text
 
 
 @pytest.mark.parametrize("path", ["/", "/livez", "/livez/", "/readyz/clinic-b/dicomrs-scp", f"/livez/{NAME}/more"])

@@ -52,7 +52,7 @@ class Readiness:
         at, reasons = self._told
         age = time.monotonic() - at
         if age > _STALE_SECONDS:
-            return (*reasons, f"it has not looked at its storage roots for {age:.0f} s: a volume may hang")
+            return (*reasons, f"it has not looked at its manifests for {age:.0f} s: their volume may hang")
         return reasons
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
+from dicomrs.answering import Answering
 from dicomrs.causes import Cause
 from dicomrs.exits import Exit
 from dicomrs.log import get_logger
@@ -24,7 +25,6 @@ from dicomrs_scp.receiver import BusyError, RunningReceiver, volume_cause
 
 _BEAT_SECONDS: Final = 1.0
 _RETRY_SECONDS: Final = 2.0
-_SILENT_SECONDS: Final = 10.0  # no round takes so long on a volume that answers
 _CUT_SECONDS: Final = 4.0  # for a receiver to end once its associations are cut off
 
 _EXITS: Final = {listening.Trouble.IN_USE: Exit.PORT_IN_USE, listening.Trouble.NOT_ALLOWED: Exit.NOT_ALLOWED}
@@ -56,7 +56,7 @@ class Keeper(threading.Thread):
         self._mutex = threading.Lock()
         self._wanted = threading.Event()
         self._deadline: float | None = None
-        self._answered = time.monotonic()
+        self._answering = Answering(route.spec.storage.root)
 
     def take_over(self, route: ClinicRoute) -> bool:
         """Go on under a changed route; whether it can: not with another root."""
@@ -75,7 +75,7 @@ class Keeper(threading.Thread):
         On a volume that hangs nothing can be finished: they are cut off at once.
         """
         with self._mutex:
-            self._deadline = time.monotonic() if self.hangs else deadline
+            self._deadline = time.monotonic() if self._answering.trouble else deadline
             if self.receiver is not None:
                 self.receiver.end()
         self._wanted.set()
@@ -90,19 +90,11 @@ class Keeper(threading.Thread):
         return self.is_alive() or self._deadline is not None
 
     @property
-    def hangs(self) -> bool:
-        """Whether its volume has not answered for long."""
-        return time.monotonic() - self._answered > _SILENT_SECONDS
-
-    @property
     def unready(self) -> str:
         """Why objects that should be received cannot be, "" if they can; it asks nobody."""
         if self.route.draining or self.route.spec.receiver.suspend:
             return ""
-        if self.hangs:
-            silent = time.monotonic() - self._answered
-            return f"{self.route.spec.storage.root} has not answered for {silent:.0f} s: its volume hangs"
-        return self._unready
+        return self._answering.trouble or self._unready
 
     def run(self) -> None:
         """Until stopped. Whatever goes wrong in one round is logged and tried again in the next."""
@@ -116,7 +108,7 @@ class Keeper(threading.Thread):
             except Exception:
                 logger.exception("round failed, it is tried again", route=self.route.metadata.name)
             self.tried.set()
-            self._answered = time.monotonic()
+            self._answering.now()
             if self._wanted.wait(_BEAT_SECONDS):
                 self._wanted.clear()
                 retry_at = 0.0

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final
 
+from dicomrs.answering import Answering
 from dicomrs.causes import Cause
 from dicomrs.desk import Desk
 from dicomrs.heartbeat import write_heartbeat
@@ -86,8 +87,8 @@ class RunningRoute(threading.Thread):
         self._desk = Desk(fs, self._root, "scu", restart, examiner.begin)
         self.trouble: VolumeError | None = None
         """Why the root cannot be used."""
-        self.obstacle = "it is starting"
-        """Why the root is not ours, "" once it is."""
+        self._obstacle = "it is starting"  # why the root is not ours, "" once it is
+        self._answering = Answering(self._root)
         self.refused = ""
         """The problem of newer manifests, for the status file."""
 
@@ -104,6 +105,16 @@ class RunningRoute(threading.Thread):
     def stop(self) -> None:
         """Finish the objects in hand, then end."""
         self._stopping.set()
+
+    @property
+    def unready(self) -> str:
+        """Why nothing can be sent from the root, "" if it can; it asks nobody."""
+        return self._obstacle or self.hangs
+
+    @property
+    def hangs(self) -> str:
+        """That its volume hangs, in a sentence; "" if it does not."""
+        return self._answering.trouble
 
     @property
     def healthy(self) -> bool:
@@ -127,13 +138,14 @@ class RunningRoute(threading.Thread):
     def run(self) -> None:
         """Serve until stopped."""
         if self._after is not None:
-            self.obstacle = "the objects in hand are finished under the route as it was"
+            self._obstacle = "the objects in hand are finished under the route as it was"
             self._after.join()
             self._after = None
         lock = self._take_root()
         if lock is None:
             return
-        self.obstacle = ""
+        self._answering.now()
+        self._obstacle = ""
         try:
             self._desk.start()
             self._start_senders()
@@ -167,9 +179,9 @@ class RunningRoute(threading.Thread):
                 now = f"another sending service has {self._root}; waiting until it has gone"
             except OSError as error:
                 now = f"{self._root}: {error.strerror}"
-            if now != self.obstacle:
+            if now != self._obstacle:
                 logger.error("not sending", route=self.route.metadata.name, reason=now)
-                self.obstacle = now
+                self._obstacle = now
             self._stopping.wait(_RETRY_SECONDS)
         return None
 
@@ -258,6 +270,7 @@ class RunningRoute(threading.Thread):
 
     def _beat(self) -> None:
         self._backlog.write_progress()
+        self._answering.now()
         destinations: dict[str, Any] = {}
         for name, queue in self._queues.items():
             figures = queue.figures()

@@ -69,8 +69,8 @@ class ScuService:
         if not self._manifests.routes and (refused := self._manifests.refused):
             yield f"manifest refused: {refused}"
         for name, running in self._running.items():
-            if running.obstacle:
-                yield f"route {name} is not sending: {running.obstacle}"
+            if why := running.unready:
+                yield f"route {name} is not sending: {why}"
 
     def _hopeless(self) -> Exit | None:
         troubles = [running.trouble for running in self._running.values()]
@@ -123,7 +123,8 @@ class ScuService:
     def _stop(self) -> None:
         deadline = time.monotonic() + STOP_SECONDS
         serving = [*self._running.values(), *self._draining]
+        answering = [route for route in serving if not route.hangs]  # from a volume that hangs nothing is finished
         for route in serving:
             route.stop()
-        for route in serving:
+        for route in answering:
             route.join(max(0.0, deadline - time.monotonic()))
