@@ -109,6 +109,26 @@ def test_what_those_who_asked_and_died_have_left_is_removed_after_an_hour(tmp_pa
     assert sorted(os.listdir(folder)) == ["fresh.answer.json", "fresh.draft", "old.other"]
 
 
+def test_what_nobody_has_waited_for_any_more_is_not_done_an_hour_later(tmp_path):
+    """Whoever asked has died while no service ran: a test image must not go to a target in the night for it."""
+    folder = tmp_path / CONTROL
+    folder.mkdir()
+    for name, age in (("old", 3700), ("fresh", 3500)):
+        path = folder / f"{name}.request.json"
+        path.write_bytes(changed(why=name))
+        then = time.time() - age
+        os.utime(path, (then, then))
+    handled = []
+
+    def handle(request):
+        handled.append(request.why)
+        return Answer(1)
+
+    control.serve(OsFileSystem(), str(tmp_path), handle)
+    assert handled == ["fresh"]
+    assert "ask again" in json.loads((folder / "old.answer.json").read_text())["failed"]
+
+
 def test_who_asks_waits_for_the_answer_as_long_as_the_service_is_at_it(tmp_path):
     (tmp_path / CONTROL).mkdir()
     fs = OsFileSystem()

@@ -23,7 +23,7 @@ _ANSWER: Final = ".answer.json"
 _DRAFT: Final = ".draft"
 _LARGEST_REQUEST: Final = 16 * 1024  # bytes
 _LARGEST_ANSWER: Final = 1024 * 1024
-_UNCLAIMED_SECONDS: Final = 3600.0  # then whoever asked has died: an answer is looked for twenty times a second
+_UNCLAIMED_SECONDS: Final = 3600.0  # then whoever asked has died: nobody waits so long for a request or its answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ class Mailbox:
 
         unpack: raises ValueError for what is no request.
 
-        What those who asked and died have left is removed.
+        What those who asked and died have left is not done any more, and removed.
 
         For one thread of the one process that the folder is for: what is found taken was taken by one that has died.
 
@@ -129,14 +129,19 @@ class Mailbox:
         elif path.endswith(_REQUEST):
             base = path.removesuffix(_REQUEST)
             try:
+                unclaimed = self._unclaimed(path)
                 self.fs.rename(path, f"{base}{_TAKEN}")
             except FileNotFoundError:
                 return  # taken back
-            self._answer(base, self._handled(f"{base}{_TAKEN}", unpack, handle))
+            late = Answer(0, (), "nobody has waited for it any more: ask again")
+            self._answer(base, late if unclaimed else self._handled(f"{base}{_TAKEN}", unpack, handle))
         elif path.endswith((_ANSWER, _DRAFT)):
             with suppress(OSError):  # fetched meanwhile, or of no matter: requests come first
-                if self.fs.age(path) > _UNCLAIMED_SECONDS:
+                if self._unclaimed(path):
                     self.fs.unlink(path)
+
+    def _unclaimed(self, path: str) -> bool:
+        return self.fs.age(path) > _UNCLAIMED_SECONDS
 
     def _handled(self, path: str, unpack: Callable[[bytes], Request], handle: Callable[[Request], Answer]) -> Answer:
         try:
