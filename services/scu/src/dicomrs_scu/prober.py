@@ -49,6 +49,7 @@ class Prober(threading.Thread):
         self._watched = watched
         self._stopping = threading.Event()
         self._said = ""
+        self._busy = False
 
     def stop(self) -> None:
         """Ask nothing more."""
@@ -68,8 +69,10 @@ class Prober(threading.Thread):
 
     def _ask(self, asked: float) -> None:
         finding = ask(self._probe)
-        # Whoever offers no verification (PS3.4 annex A) has accepted the association all the same.
-        well = finding.good or finding.cause is Cause.NOT_OFFERED
+        # Whoever offers no verification (PS3.4 annex A) has accepted the association all the same; and one that takes
+        # few associations may just have them all, with other routes or routers.
+        busy, self._busy = self._busy, finding.cause is Cause.BUSY
+        well = finding.good or finding.cause is Cause.NOT_OFFERED or (self._busy and not busy)
         trouble = "" if well else finding.answer
         self._queue.probed(trouble, None if well else finding.cause, asked)
         if trouble != self._said:
