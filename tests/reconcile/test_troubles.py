@@ -114,8 +114,8 @@ def test_what_cannot_be_handed_over_does_not_stay_true(world) -> None:
     world.cluster.refuses = "configmaps"
     world.apply(port=105)
     world.eventually_is("Ready", "Unknown", "NotLoaded")
-    assert "exceeded quota" in tail(world.operator.log)
-    assert "exceeded quota" in world.conditions()["Accepted"]["message"]
+    eventually(lambda: "exceeded quota" in tail(world.operator.log), "the log tells why")
+    eventually(lambda: "exceeded quota" in world.conditions()["Accepted"]["message"], "the route tells why")
     world.cluster.refuses = ""
     world.eventually_is("Ready", "True")
 
