@@ -78,6 +78,11 @@ def test_a_route_says_what_is_wrong_and_whose_job_it_is(changes, colour, cause, 
     assert (light.reasons[0].cause, light.reasons[0].owner) == (cause, owner)
 
 
+def test_what_a_service_said_before_it_died_says_nothing_of_now():
+    light = light_of(route(scp=ScpStatus(full=True, refused="line 3"), scu=ScuStatus(refused="line 3")), NOW)
+    assert [reason.words for reason in light.reasons] == ["scp", "scu"]
+
+
 def test_the_worst_comes_first():
     light = light_of(route(quarantined=1, destinations=to(trouble="no", cause="port-closed", waiting=7)), NOW)
     assert [reason.cause for reason in light.reasons] == [Cause.PORT_CLOSED, Cause.QUARANTINED]

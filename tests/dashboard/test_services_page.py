@@ -72,6 +72,15 @@ def test_a_heartbeat_that_says_anything_else_is_borne(asked, beating, spool, str
     assert "listening" in told(asked.signed_in(Role.VIEWER))
 
 
+def test_of_a_root_that_cannot_be_read_nobody_knows_whether_services_run(tmp_path, ask):
+    page = told(ask(route(tmp_path / "nowhere", destination("tap", 104))).signed_in(Role.VIEWER))
+    for service in ("scp", "scu"):
+        card = page.split(f'id="service-{service}"')[1].split("</article>")[0]
+        assert "there is no such folder" in card
+        assert card.count("unknown") == 3, "the light, the state and the route"
+        assert " run" not in card
+
+
 def test_older_versions_beside_newer_ones_are_pointed_at(asked, beating, spool):
     age(spool, "scu", version="0.0.9")
     assert "different versions: 0.0.9, " in told(asked.signed_in(Role.VIEWER))

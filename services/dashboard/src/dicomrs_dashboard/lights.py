@@ -86,9 +86,9 @@ def _receiving(route: RouteStatus) -> Iterator[Reason]:
         yield Reason(Colour.RED, _cause(scp.cause, Cause.NOT_LISTENING), words=scp.trouble)
     if not disk.writable:
         yield Reason(Colour.RED, Cause.ROOT_UNUSABLE, words=disk.trouble)
-    elif scp.full or not disk.above_reserve:
+    elif (scp.alive and scp.full) or not disk.above_reserve:
         yield Reason(Colour.RED, Cause.DISK_FULL, words=disk.trouble)
-    if refused := scp.refused or route.scu.refused:
+    if refused := next((one.refused for one in (scp, route.scu) if one.alive and one.refused), ""):
         yield Reason(Colour.YELLOW, Cause.MANIFEST_REFUSED, words=refused)
 
 

@@ -40,10 +40,13 @@ class Process:
 
 @dataclass(frozen=True, slots=True)
 class Duty:
-    """What a service does for a route. listening: None for one that has nothing to listen to; words: its own."""
+    """What a service does for a route.
+
+    alive: None if nobody knows; listening: None for one that has nothing to listen to; trouble: in its own words.
+    """
 
     route: str
-    alive: bool
+    alive: bool | None
     listening: bool | None
     trouble: str
 
@@ -87,18 +90,20 @@ def service_card(name: str, seen: Sequence[tuple[RouteStatus, Process]]) -> Serv
     duties = tuple(_duty(name, route) for route, _ in seen)
     working = [(route.root, process) for route, process in seen if process.alive]
     process = _newest(process for _, process in seen) or Process(name)
-    if not all(duty.alive for duty in duties):
-        colour = Colour.RED
-    elif any(duty.trouble or duty.listening is False for duty in duties):
-        colour = Colour.YELLOW
-    else:
-        colour = Colour.GREEN if duties else Colour.GREY
-    return ServiceCard(process, colour, duties, working[0][0] if working else "")
+    return ServiceCard(process, _colour(duties), duties, working[0][0] if working else "")
+
+
+def _colour(duties: Sequence[Duty]) -> Colour:
+    if any(duty.alive is False for duty in duties):
+        return Colour.RED
+    if all(duty.alive is None for duty in duties):
+        return Colour.GREY
+    return Colour.YELLOW if any(duty.trouble or duty.listening is False for duty in duties) else Colour.GREEN
 
 
 def _duty(name: str, route: RouteStatus) -> Duty:
     if route.error:
-        return Duty(route.name, alive=False, listening=None, trouble=route.error)
+        return Duty(route.name, alive=None, listening=None, trouble=route.error)
     if name == "scp":
         return Duty(route.name, route.scp.alive, route.scp.listening, route.scp.trouble)
     return Duty(route.name, route.scu.alive, None, route.scu.trouble)
