@@ -9,6 +9,7 @@ import pytest
 from dicomrs import desk
 from dicomrs.doctor import Check, State, Step, new_run
 from dicomrs.log_files import Wanted, chronicle, log_path, newest
+from dicomrs.spool import mailbox
 from dicomrs_dashboard.diagnosis.comparing import differences
 from dicomrs_dashboard.diagnosis.files import NoDiagnosisError, embedded, parse
 from dicomrs_dashboard.diagnosis.model import Diagnosis, LogEntry, Reason, RouteReport, Study
@@ -21,14 +22,14 @@ NOW = datetime(2026, 11, 28, 10).astimezone()
 
 
 def requests(_: Path) -> Target:
-    asked = [desk.pack(one) for one in (desk.Restart(**ANA), desk.Examine(**ANA, destination="tap", probe=True))]
+    asked = [mailbox.pack(one) for one in (desk.Restart(**ANA), desk.Examine(**ANA, destination="tap", probe=True))]
 
     def answer(data: bytes) -> str:
         try:
-            found = desk.unpack(data)
+            found = mailbox.unpack(desk.KINDS, data)
         except ValueError:
             return "refused"
-        assert desk.unpack(desk.pack(found)) == found
+        assert mailbox.unpack(desk.KINDS, mailbox.pack(found)) == found
         return found.action
 
     return Target("requests to a service about itself", answer, asked, STRANGE)

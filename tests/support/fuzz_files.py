@@ -10,7 +10,7 @@ import yaml
 from dicomrs.dataset import missing_pixels, read_header
 from dicomrs.route import load_manifests
 from dicomrs.route.problems import ManifestError
-from dicomrs.spool import control
+from dicomrs.spool import control, mailbox
 from dicomrs.spool.fs import OsFileSystem
 from dicomrs.spool.layout import CONTROL
 from dicomrs.spool.mailbox import Answer
@@ -128,7 +128,7 @@ def _control(folder: Path) -> Target:
     request, reply = folder / CONTROL / "a.request.json", folder / CONTROL / "a.answer.json"
     common = {"who": "ana", "why": "the target is well again", "folder": "20260122T101530_T-1_Tester"}
     asked = [
-        control.pack(one)
+        mailbox.pack(one)
         for one in (
             control.Release(**common, destination="tap"),
             control.Hold(**common),
@@ -138,7 +138,7 @@ def _control(folder: Path) -> Target:
     ]
 
     def handle(request: control.Request) -> Answer:
-        assert control.unpack(control.pack(request)) == request
+        assert mailbox.unpack(control.KINDS, mailbox.pack(request)) == request
         return Answer(1, (request.action,))
 
     def answer(data: bytes) -> str:

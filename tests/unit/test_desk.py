@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from dicomrs.audit import AuditLog, outcomes
-from dicomrs.desk import Desk, Examine, Restart, ask_service, pack, unpack
+from dicomrs.desk import KINDS, Desk, Examine, Restart, ask_service
 from dicomrs.spool.fs import OsFileSystem
 from dicomrs.spool.layout import CONTROL, STATE
-from dicomrs.spool.mailbox import Answer, NoAnswerError
+from dicomrs.spool.mailbox import Answer, NoAnswerError, pack, unpack
 from dicomrs.spool.proof import prepare_root
 from support.polling import eventually
 
@@ -111,6 +111,6 @@ def test_a_service_that_does_not_run_has_not_answered(served):
     ],
 )
 def test_what_nobody_can_have_meant_is_no_request(changed):
-    assert unpack(pack(Examine(**ANA))) == Examine(**ANA)
+    assert unpack(KINDS, pack(Examine(**ANA))) == Examine(**ANA)
     with pytest.raises(ValueError):
-        unpack(json.dumps({**json.loads(pack(Examine(**ANA))), **changed}).encode())
+        unpack(KINDS, json.dumps({**json.loads(pack(Examine(**ANA))), **changed}).encode())

@@ -4,18 +4,17 @@ The requests about objects (spool.control) wait for the thread that finds what i
 that is busy or stuck is the very one that somebody wants to examine, or to restart.
 """
 
-import json
 import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
-from typing import Any, ClassVar, Final, TypeAlias
+from typing import ClassVar, Final, TypeAlias
 
 from dicomrs.audit import AuditLog
 from dicomrs.log import get_logger
 from dicomrs.spool.fs import FileSystem
 from dicomrs.spool.layout import CONTROL
-from dicomrs.spool.mailbox import Answer, Mailbox, must_be_texts
+from dicomrs.spool.mailbox import Answer, Kinds, Mailbox, must_be_texts
 
 LOOK_SECONDS: Final = 0.25
 _RETRY_SECONDS: Final = 2.0
@@ -65,29 +64,11 @@ class Examine(_Common):
 
 
 ServiceRequest: TypeAlias = Restart | Examine
-_KINDS: Final[dict[str, type[Restart] | type[Examine]]] = {kind.action: kind for kind in (Restart, Examine)}
+KINDS: Final[Kinds[ServiceRequest]] = {Restart.action: Restart, Examine.action: Examine}
 
 
 Examiner: TypeAlias = Callable[[Examine], Answer]
 """Begins an examination on a thread of its own and returns its id as Answer.run, or why it does not."""
-
-
-def pack(request: ServiceRequest) -> bytes:
-    """A request as it lies in a file."""
-    return json.dumps({"action": request.action, **asdict(request)}).encode()
-
-
-def unpack(data: bytes) -> ServiceRequest:
-    """The reverse of pack.
-
-    Raises:
-        ValueError: it is no request.
-    """
-    try:
-        found: dict[str, Any] = json.loads(data)
-        return _KINDS[found.pop("action")](**found)
-    except (TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise ValueError("not a request") from error
 
 
 def ask_service(
@@ -109,7 +90,7 @@ def ask_service(
         NoAnswerError: the service is not running, or it is busy.
         OSError: the root cannot be written to.
     """
-    return _mailbox(fs, root, service).ask(pack(request), seconds, work_seconds)
+    return _mailbox(fs, root, service).ask(request, seconds, work_seconds)
 
 
 def _mailbox(fs: FileSystem, root: str, service: str) -> Mailbox:
@@ -159,7 +140,7 @@ class Desk:
         trouble, pause = "", 0.0
         while not self._stop.wait(pause):
             try:
-                _mailbox(self._fs, self._root, self._service).serve(unpack, self._handle)
+                _mailbox(self._fs, self._root, self._service).serve(KINDS, self._handle)
                 trouble, pause = "", LOOK_SECONDS
             except Exception as error:  # noqa: BLE001 (this thread lives as long as the service)
                 if str(error) != trouble:

@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 
-from dicomrs.spool import control
+from dicomrs.spool import control, mailbox
 from dicomrs.spool.fs import OsFileSystem
 from dicomrs.spool.layout import CONTROL
 from dicomrs.spool.mailbox import Answer, NoAnswerError
@@ -18,7 +18,7 @@ GOOD = control.Release(who="ana", why="the target is well again", destination="t
 
 
 def changed(**fields):
-    return json.dumps({**json.loads(control.pack(GOOD)), **fields}).encode()
+    return json.dumps({**json.loads(mailbox.pack(GOOD)), **fields}).encode()
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_what_is_no_request_is_answered_as_such_and_the_next_is_handled(request_
     folder = tmp_path / CONTROL
     folder.mkdir()
     (folder / "a.request.json").write_bytes(request_text)
-    (folder / "b.request.json").write_bytes(control.pack(GOOD))
+    (folder / "b.request.json").write_bytes(mailbox.pack(GOOD))
     handled = []
 
     def handle(request):
@@ -66,9 +66,9 @@ def test_what_is_no_file_neither_holds_the_service_up_nor_keeps_others_from_bein
     folder.mkdir()
     os.mkfifo(folder / "a.request.json")
     (folder / "b.request.json").mkdir()
-    (folder / "c.request.json").write_bytes(control.pack(GOOD))
+    (folder / "c.request.json").write_bytes(mailbox.pack(GOOD))
     (folder / "c.answer.json").mkdir()
-    (folder / "d.request.json").write_bytes(control.pack(GOOD))
+    (folder / "d.request.json").write_bytes(mailbox.pack(GOOD))
     with ThreadPoolExecutor(1) as service:
         serving = service.submit(control.serve, OsFileSystem(), str(tmp_path), lambda request: Answer(3))
         try:
@@ -85,7 +85,7 @@ def test_what_is_no_file_neither_holds_the_service_up_nor_keeps_others_from_bein
 def test_what_a_dead_service_had_taken_is_answered_as_failed_and_not_done_again(tmp_path):
     folder = tmp_path / CONTROL
     folder.mkdir()
-    (folder / "a.request.json").write_bytes(control.pack(GOOD))
+    (folder / "a.request.json").write_bytes(mailbox.pack(GOOD))
 
     def die(request):
         raise InterruptedError

@@ -4,16 +4,15 @@ Whoever may write to the root may ask. What is asked is looked at all the same: 
 never a path.
 """
 
-import json
 import re
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Any, ClassVar, Final, TypeAlias
 
 from dicomrs.spool.fs import FileSystem
 from dicomrs.spool.layout import CONTROL, is_study_folder
-from dicomrs.spool.mailbox import Answer, Mailbox, must_be_texts
+from dicomrs.spool.mailbox import Answer, Kinds, Mailbox, must_be_texts
 
 INSTANCE: Final = re.compile(r"[\x21-\x5b\x5d-\x7e]{1,64}")
 
@@ -82,31 +81,17 @@ class Discard(_Common):
     what: tuple[What, ...]
 
 
+def _discard(what: Iterable[str], **fields: Any) -> Discard:
+    return Discard(what=tuple(map(What, what)), **fields)
+
+
 Request: TypeAlias = Release | Hold | Resend | Discard
-_KINDS: Final[dict[str, type[Release] | type[Hold] | type[Resend] | type[Discard]]] = {
-    kind.action: kind for kind in (Release, Hold, Resend, Discard)
+KINDS: Final[Kinds[Request]] = {
+    Release.action: Release,
+    Hold.action: Hold,
+    Resend.action: Resend,
+    Discard.action: _discard,
 }
-
-
-def pack(request: Request) -> bytes:
-    """A request as it lies in a file."""
-    return json.dumps({"action": request.action, **asdict(request)}).encode()
-
-
-def unpack(data: bytes) -> Request:
-    """The reverse of pack.
-
-    Raises:
-        ValueError: it is no request.
-    """
-    try:
-        found: dict[str, Any] = json.loads(data)
-        kind = _KINDS[found.pop("action")]
-        if kind is Discard:
-            found["what"] = tuple(What(what) for what in found["what"])
-        return kind(**found)
-    except (TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise ValueError("not a request") from error
 
 
 def ask(fs: FileSystem, root: str, request: Request, seconds: float, work_seconds: float = 600.0) -> Answer:
@@ -123,7 +108,7 @@ def ask(fs: FileSystem, root: str, request: Request, seconds: float, work_second
         NoAnswerError: no service is running, or it is busy.
         OSError: the root cannot be written to.
     """
-    return _mailbox(fs, root).ask(pack(request), seconds, work_seconds)
+    return _mailbox(fs, root).ask(request, seconds, work_seconds)
 
 
 def serve(fs: FileSystem, root: str, handle: Callable[[Request], Answer]) -> None:
@@ -131,7 +116,7 @@ def serve(fs: FileSystem, root: str, handle: Callable[[Request], Answer]) -> Non
 
     What was found taken by a service that has died is answered as failed.
     """
-    _mailbox(fs, root).serve(unpack, handle)
+    _mailbox(fs, root).serve(KINDS, handle)
 
 
 def _mailbox(fs: FileSystem, root: str) -> Mailbox:

@@ -7,14 +7,16 @@ those who use this: requests about objects (spool.control), and about a service 
 import json
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from typing import Final, TypeVar
+from typing import Any, ClassVar, Final, Protocol, TypeAlias, TypeVar
 
 from dicomrs.spool.fs import FileSystem, put_file, read_all
 
 Request = TypeVar("Request")
+Kinds: TypeAlias = Mapping[str, Callable[..., Request]]
+"""What makes requests of the fields in a file, by their actions; it raises ValueError or TypeError for what is none."""
 
 LONGEST_TEXT: Final = 1000  # characters of a text in a request
 _REQUEST: Final = ".request.json"
@@ -51,6 +53,31 @@ def must_be_texts(**texts: object) -> None:
             raise ValueError(f"{name} must be a text of at most {LONGEST_TEXT} characters")
 
 
+class Packable(Protocol):
+    """A request: a dataclass, of a kind that is called so."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+    action: ClassVar[str]
+
+
+def pack(request: Packable) -> bytes:
+    """A request as it lies in a file."""
+    return json.dumps({"action": request.action, **asdict(request)}).encode()
+
+
+def unpack(kinds: Kinds[Request], data: bytes) -> Request:
+    """The reverse.
+
+    Raises:
+        ValueError: it is no request.
+    """
+    try:
+        found: dict[str, Any] = json.loads(data)
+        return kinds[found.pop("action")](**found)
+    except (TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise ValueError("not a request") from error
+
+
 @dataclass(frozen=True, slots=True)
 class Mailbox:
     """A service's folder of requests. service: what sentences call it; root: the spool's."""
@@ -60,11 +87,11 @@ class Mailbox:
     folder: str
     service: str
 
-    def ask(self, request: bytes, seconds: float, work_seconds: float) -> Answer:
+    def ask(self, request: Packable, seconds: float, work_seconds: float) -> Answer:
         """Put a request and wait for its answer.
 
         Args:
-            request: what is wanted, packed.
+            request: what is wanted.
             seconds: within which the service must take it.
             work_seconds: within which it must have done it then.
 
@@ -73,7 +100,7 @@ class Mailbox:
             OSError: the folder cannot be written to.
         """
         fs, base = self.fs, f"{self.folder}/{uuid.uuid4().hex[:12]}"
-        put_file(fs, f"{base}{_DRAFT}", request)
+        put_file(fs, f"{base}{_DRAFT}", pack(request))
         fs.rename(f"{base}{_DRAFT}", f"{base}{_REQUEST}")
         deadline = time.monotonic() + seconds
         taken = False
@@ -101,10 +128,8 @@ class Mailbox:
             return False
         return True
 
-    def serve(self, unpack: Callable[[bytes], Request], handle: Callable[[Request], Answer]) -> None:
+    def serve(self, kinds: Kinds[Request], handle: Callable[[Request], Answer]) -> None:
         """Take every request that is there, have it handled, and answer it.
-
-        unpack: raises ValueError for what is no request.
 
         What those who asked and died have left is not done any more, and removed.
 
@@ -116,13 +141,13 @@ class Mailbox:
         failure = None
         for name in sorted(self.fs.listdir(self.folder)):
             try:
-                self._serve_file(f"{self.folder}/{name}", unpack, handle)
+                self._serve_file(f"{self.folder}/{name}", kinds, handle)
             except OSError as error:
                 failure = failure or error
         if failure is not None:
             raise failure
 
-    def _serve_file(self, path: str, unpack: Callable[[bytes], Request], handle: Callable[[Request], Answer]) -> None:
+    def _serve_file(self, path: str, kinds: Kinds[Request], handle: Callable[[Request], Answer]) -> None:
         if path.endswith(_TAKEN):
             failed = f"{self.service} ended meanwhile: see the audit log, and ask again"
             self._answer(path.removesuffix(_TAKEN), Answer(0, (), failed))
@@ -134,7 +159,7 @@ class Mailbox:
             except FileNotFoundError:
                 return  # taken back
             late = Answer(0, (), "nobody has waited for it any more: ask again")
-            self._answer(base, late if unclaimed else self._handled(f"{base}{_TAKEN}", unpack, handle))
+            self._answer(base, late if unclaimed else self._handled(f"{base}{_TAKEN}", kinds, handle))
         elif path.endswith((_ANSWER, _DRAFT)):
             with suppress(OSError):  # fetched meanwhile, or of no matter: requests come first
                 if self._unclaimed(path):
@@ -143,9 +168,9 @@ class Mailbox:
     def _unclaimed(self, path: str) -> bool:
         return self.fs.age(path) > _UNCLAIMED_SECONDS
 
-    def _handled(self, path: str, unpack: Callable[[bytes], Request], handle: Callable[[Request], Answer]) -> Answer:
+    def _handled(self, path: str, kinds: Kinds[Request], handle: Callable[[Request], Answer]) -> Answer:
         try:
-            request = unpack(read_all(self.fs, path, _LARGEST_REQUEST))
+            request = unpack(kinds, read_all(self.fs, path, _LARGEST_REQUEST))
         except (OSError, ValueError) as error:
             return Answer(0, (), f"the request cannot be understood: {error}")
         return handle(request)
