@@ -1,22 +1,21 @@
 """What a person can do to a study: the requests of the commands, each with a reason, which goes on record."""
 
-from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends, Form, Request
+from fastapi import APIRouter, Depends, Form, HTTPException, Request, status
 from fastapi.responses import Response, StreamingResponse
 
 from dicomrs.audit import AuditLog
 from dicomrs.export import Copied
 from dicomrs.spool.control import Discard, Hold, Release, Resend, What
-from dicomrs.spool.control import Request as Asked
 from dicomrs.spool.mailbox import LONGEST_TEXT
 from dicomrs_dashboard.asking import Asking, Told, identity_of
 from dicomrs_dashboard.bundle import archive
 from dicomrs_dashboard.doors.people import Person, Role
 from dicomrs_dashboard.doors.roles import AskedFirst, need
 from dicomrs_dashboard.language import N_
-from dicomrs_dashboard.pages.study import Key, RouteName, StudyPages, Subject, read
+from dicomrs_dashboard.pages.study import Key, RouteName, StudyPages, read
 from dicomrs_dashboard.site import download
 from dicomrs_dashboard.words.studies import OBJECT_STATES, WHATS, explanation
 
@@ -35,65 +34,34 @@ def study_actions_router(pages: StudyPages) -> APIRouter:
     """The actions."""
     router = APIRouter(prefix="/studies/{route}/{key}", route_class=AskedFirst)
     asking = Asking(pages.board, pages.record, pages.patience)
-    _asking(router, pages, asking)
+    for kind in (Resend, Release, Hold):
+        _asking(router, pages, asking, kind)
     _exporting(router, pages)
     _discarding(router, pages, asking)
     return router
 
 
-def _asking(router: APIRouter, pages: StudyPages, asking: Asking) -> None:
+def _asking(router: APIRouter, pages: StudyPages, asking: Asking, kind: type[Resend | Release | Hold]) -> None:
+    @router.post(f"/{kind.action}")
     async def act(
-        request: Request, subject: Subject, person: Person, why: str, make: Callable[[dict[str, str]], Asked], back: str
+        request: Request,
+        route: RouteName,
+        key: Key,
+        person: Operator,
+        destination: Name = "",
+        why: Why = "",
+        back: Name = "",
     ) -> Response:
-        language = pages.site.language(request)
+        """Have it done to all of the study; destination: only as far as this one is concerned."""
+        if kind is Resend and not destination:
+            raise HTTPException(status.HTTP_422_UNPROCESSABLE_CONTENT)
+        subject, language = await pages.subject(route, key), pages.site.language(request)
         told = Told(language.say(_SAY_WHY), failed=True)
         if why.strip():
-            common = {**identity_of(person), "why": why, "folder": subject.view.folder}
-            told = await asking.do(subject.route, subject.view.key, person, lambda: make(common), language)
+            wish = partial(kind, **identity_of(person), why=why, folder=subject.view.folder, destination=destination)
+            told = await asking.do(subject.route, key, person, wish, language)
         path = "/set-aside" if back == "set-aside" else subject.path
         return pages.site.go(request, path, told.text, failed=told.failed)
-
-    @router.post("/resend")
-    async def resend(
-        request: Request,
-        route: RouteName,
-        key: Key,
-        person: Operator,
-        destination: Name,
-        why: Why = "",
-        back: Name = "",
-    ) -> Response:
-        """Send again what is still here."""
-        subject = await pages.subject(route, key)
-        return await act(request, subject, person, why, lambda told: Resend(**told, destination=destination), back)
-
-    @router.post("/release")
-    async def release(
-        request: Request,
-        route: RouteName,
-        key: Key,
-        person: Operator,
-        destination: Name = "",
-        why: Why = "",
-        back: Name = "",
-    ) -> Response:
-        """Try again what is parked or held, check again what is quarantined."""
-        subject = await pages.subject(route, key)
-        return await act(request, subject, person, why, lambda told: Release(**told, destination=destination), back)
-
-    @router.post("/hold")
-    async def hold(
-        request: Request,
-        route: RouteName,
-        key: Key,
-        person: Operator,
-        destination: Name = "",
-        why: Why = "",
-        back: Name = "",
-    ) -> Response:
-        """Send nothing more of it."""
-        subject = await pages.subject(route, key)
-        return await act(request, subject, person, why, lambda told: Hold(**told, destination=destination), back)
 
 
 def _exporting(router: APIRouter, pages: StudyPages) -> None:
@@ -162,12 +130,9 @@ def _discarding(router: APIRouter, pages: StudyPages, asking: Asking) -> None:
         if name.strip() != key or not why.strip():
             told = Told(language.say(_SAY_WHY if not why.strip() else _NO_NAME), failed=True)
         else:
-            fields = {**identity_of(person), "why": why, "folder": subject.view.folder}
-
-            def make() -> Asked:
-                return Discard(**fields, what=tuple(dict.fromkeys(what)))
-
-            told = await asking.do(subject.route, key, person, make, language)
+            chosen = tuple(dict.fromkeys(what))
+            wish = partial(Discard, **identity_of(person), why=why, folder=subject.view.folder, what=chosen)
+            told = await asking.do(subject.route, key, person, wish, language)
         return pages.site.go(request, subject.path, told.text, failed=told.failed)
 
 
