@@ -17,6 +17,7 @@ from dicomrs_dashboard.doors.people import Role
 from dicomrs_dashboard.doors.settings import DoorSettings
 from support.browsing import PHONE, Visitor
 from support.made_up import MadeUpClinic
+from support.polling import eventually
 
 pytestmark = [pytest.mark.peer("chromium", "storescp", "Orthanc"), pytest.mark.timeout(300)]
 PLAIN = {"language": "en"}
@@ -76,8 +77,17 @@ def test_without_javascript_every_page_reads_the_same(clinic: MadeUpClinic, sign
     without = sign_in(clinic.site, Role.ADMIN, scripts=False)
     for address in pages.values():
         path = address.removeprefix(clinic.site.origin)
-        words = [shape(one.open(path).locator("main").inner_text()) for one in (with_scripts, without)]
+        words = eventually(lambda path=path: words_between(without, with_scripts, path), f"{path} stands still")
         assert words[0] == words[1], path
+
+
+def words_between(one: Visitor, other: Visitor, path: str) -> list[list[str]] | None:
+    """Of a page, as one sees it between two looks of another, if these see the same: what is live goes on meanwhile."""
+    seen = []
+    for who in (other, one, other):
+        who.page.goto(path)
+        seen.append(shape(who.page.locator("main").inner_text()))
+    return seen[:2] if seen[0] == seen[2] else None
 
 
 def shape(text: str) -> list[str]:

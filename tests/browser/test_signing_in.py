@@ -73,7 +73,7 @@ def test_a_page_that_was_open_asks_for_a_new_sign_in_after_signing_out_in_anothe
     other.goto("/")
     other.locator(".menu summary").click()
     other.get_by_role("button", name="Sign out").click()
-    page.wait_for_url(f"{site.origin}/login**", timeout=20_000)
+    page.wait_for_url(f"{site.origin}/login**")
 
 
 def test_whoever_has_very_many_pages_open_is_told_so_and_one_that_is_closed_makes_room(site: Site, visit):
@@ -91,4 +91,4 @@ def test_whoever_has_very_many_pages_open_is_told_so_and_one_that_is_closed_make
         page.wait_for_timeout(4000)  # by then it would be said that the connection is lost
         expect(page.get_by_text("The connection to the dashboard is lost")).to_be_hidden()
         assert not inaccessible(page)  # not check(): htmx tells the console of each stream that ends
-    expect(page.get_by_text("You have very many pages open.")).to_be_hidden(timeout=30_000)
+    expect(page.get_by_text("You have very many pages open.")).to_be_hidden()

@@ -6,15 +6,23 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, Response, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Request,
+    Response,
+    expect,
+    sync_playwright,
+)
 
+from support.polling import PATIENCE
 from support.processes import find_program
 
 AXE: Final = Path(__file__).parents[1] / "browser/vendor/axe-core-4.14.1/axe.min.js"
 WCAG_22_AA: Final = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa"]
 DESKTOP, PHONE = (1280, 800), (360, 740)
-SECONDS: Final = 10.0
-"""Something on a page that takes longer is broken."""
 _OPTIONS = (
     "--no-sandbox",  # it would need a user of its own; what it shows is ours
     "--disable-gpu",
@@ -34,7 +42,8 @@ _SIDEWAYS = "() => document.documentElement.scrollWidth - document.documentEleme
 
 @contextmanager
 def browser() -> Iterator[Browser]:
-    """Debian's chromium, without a window."""
+    """Debian's chromium, without a window; what is expected of its pages is waited for as long as anything else."""
+    expect.set_options(timeout=PATIENCE * 1000)
     path = find_program("chromium")
     assert path is not None, 'chromium is not installed; mark the test with peer("chromium")'
     with sync_playwright() as playwright:
@@ -70,7 +79,7 @@ class Visitor:
             reduced_motion="reduce",
             **settings,
         )
-        self.context.set_default_timeout(SECONDS * 1000)
+        self.context.set_default_timeout(PATIENCE * 1000)
         self._problems: list[str] = []
         self.context.on("console", self._heard)
         self.context.on("weberror", lambda error: self._problems.append(f"script failed: {error.error}"))
