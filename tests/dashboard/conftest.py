@@ -1,5 +1,6 @@
 """The dashboard asked in this process, over spools that the product's own code has filled."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -70,6 +71,12 @@ class Asked:
 
     def route(self, name: str = "clinic") -> RouteStatus:
         return next(route for route in self.report().routes if route.name == name)
+
+
+def stop_the_clock(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of whoever must wait before the next try: hashing a password may take as long as that on a busy machine."""
+    now = time.monotonic()
+    monkeypatch.setattr(asked.doors.throttle, "_clock", lambda: now)
 
 
 @pytest.fixture

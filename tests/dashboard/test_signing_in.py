@@ -12,7 +12,7 @@ from dicomrs.spool.fs import OsFileSystem
 from dicomrs_dashboard.doors.people import Role
 from dicomrs_dashboard.doors.throttle import FREE
 from support.router import route
-from tests.dashboard.conftest import PASSWORD
+from tests.dashboard.conftest import PASSWORD, stop_the_clock
 
 COOKIE = "__Host-dicomrs"
 PAGE = {"Accept": "text/html"}
@@ -206,8 +206,9 @@ def test_on_the_machine_itself_plain_http_will_do(base, asked):
     assert "secure" not in cookie.lower()
 
 
-def test_whoever_fails_too_often_must_wait_and_another_address_need_not(asked):
+def test_whoever_fails_too_often_must_wait_and_another_address_need_not(asked, monkeypatch):
     asked.signed_in(Role.ADMIN, "ana")
+    stop_the_clock(asked, monkeypatch)
     browser = asked.browser(address="198.51.100.1")
     for _ in range(FREE):
         assert sign_in(browser, "ana", "wrong password").status_code == 403

@@ -1,5 +1,6 @@
 """Signing in and out: by password, by a one-time code, by OpenID Connect; and what those see who may not come in."""
 
+from math import ceil
 from typing import Annotated, Final
 from urllib.parse import urlencode, urlsplit
 
@@ -126,7 +127,7 @@ def _by_password(router: APIRouter, entrance: _Entrance) -> None:
             return entrance.page(request, status=403, **again)
         address = request.client.host if request.client else ""
         if wait := doors.throttle.begin(address, name):
-            seconds = int(wait) + 1
+            seconds = ceil(wait)
             page = entrance.page(request, entrance.say(request, _WAIT, seconds=seconds), 429, **again)
             page.headers["Retry-After"] = str(seconds)
             return page

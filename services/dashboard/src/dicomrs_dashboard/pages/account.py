@@ -1,5 +1,6 @@
 """What everybody may change of their own: the password of those who have one here."""
 
+from math import ceil
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Form, Request
@@ -71,7 +72,7 @@ async def _change(doors: Doors, request: Request, person: Person, present: str, 
     if not doors.sessions.is_local(request.state.session):
         raise _NotDoneError(_ELSEWHERE, 403)
     if wait := doors.throttle.begin(person.address, person.name):
-        raise _NotDoneError(_WAIT, 429, seconds=int(wait) + 1)
+        raise _NotDoneError(_WAIT, 429, seconds=ceil(wait))
     try:
         if await doors.checking.call(doors.users.check, person.name, present) is None:
             raise _NotDoneError(_WRONG, 403)
