@@ -99,7 +99,7 @@ def test_a_failed_check_names_the_step_the_owner_and_what_was_seen_of_the_firewa
         "4243",
         "ZEROCLICK",
         "DICOMRS",
-        "2026-01-22 1",
+        f"{moment(AT):%Y-%m-%d %H}",  # as this machine's clocks show it
         "let TCP connections",
     ):
         assert words in text

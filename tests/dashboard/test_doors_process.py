@@ -17,7 +17,7 @@ from dicomrs_dashboard.doors.people import Role
 from dicomrs_dashboard.doors.users import Users
 from dicomrs_dashboard.live import MOST_OF_ONE
 from support.certificates import Authority
-from support.polling import eventually
+from support.polling import PATIENCE, eventually
 from support.processes import LOOPBACK, Child, free_port, is_open, tail
 
 PASSWORD = "correct horse battery"
@@ -69,14 +69,15 @@ class TestTls:
         folder = authority.issue(tmp_path / "tls", names=("DNS:localhost",))
         program = run("--tls", str(folder))
         context = ssl.create_default_context(cafile=authority.certificate)
-        with httpx2.Client(base_url=f"https://localhost:{program.port}", verify=context) as browser:
+        address = f"https://localhost:{program.port}"
+        with httpx2.Client(base_url=address, verify=context, timeout=PATIENCE) as browser:
             sign_in(browser, tmp_path)
             assert browser.get("/").status_code == 200
             assert [cookie.name for cookie in browser.cookies.jar] == ["__Host-dicomrs"]
 
         def serial() -> bytes:
             with (
-                socket.create_connection(("localhost", program.port), timeout=10) as sock,
+                socket.create_connection(("localhost", program.port), timeout=PATIENCE) as sock,
                 context.wrap_socket(sock, server_hostname="localhost") as tls,
             ):
                 return tls.getpeercert(binary_form=True)
@@ -102,11 +103,11 @@ class TestTls:
         context = ssl.create_default_context(cafile=authority.certificate)
         with ExitStack() as opened:
             silent = [
-                opened.enter_context(socket.create_connection((LOOPBACK, program.port), timeout=30))
+                opened.enter_context(socket.create_connection((LOOPBACK, program.port), timeout=PATIENCE))
                 for _ in range(2 * CONNECTIONS)
             ]
             url = f"https://localhost:{program.port}/healthz"
-            assert httpx2.get(url, verify=context, timeout=30).text == "ok\n"
+            assert httpx2.get(url, verify=context, timeout=PATIENCE).text == "ok\n"
             eventually(lambda: all(closed(sock) for sock in silent), "they are closed")
 
 
@@ -122,7 +123,7 @@ def closed(sock: socket.socket) -> bool:
 
 def live_page(program: Program, state: Path, name: str) -> bytes:
     """What the browser of a new user asks for it with."""
-    with httpx2.Client(base_url=f"http://{LOOPBACK}:{program.port}", timeout=30) as browser:
+    with httpx2.Client(base_url=f"http://{LOOPBACK}:{program.port}", timeout=PATIENCE) as browser:
         sign_in(browser, state, name)
         cookie = "; ".join(f"{one.name}={one.value}" for one in browser.cookies.jar)
     return (
@@ -137,14 +138,14 @@ def test_live_pages_are_counted_apart_from_those_who_come_and_go(tmp_path, run):
         requests = [live_page(program, tmp_path, f"ana-{number}") for number in range(2 * CONNECTIONS // MOST_OF_ONE)]
         pages = []
         for number in range(2 * CONNECTIONS):
-            sock = opened.enter_context(socket.create_connection((LOOPBACK, program.port), timeout=30))
+            sock = opened.enter_context(socket.create_connection((LOOPBACK, program.port), timeout=PATIENCE))
             sock.sendall(requests[number // MOST_OF_ONE])
             assert sock.recv(15) == b"HTTP/1.1 200 OK"
             pages.append(sock)
         assert 2 * CONNECTIONS < STREAMS
         for _ in range(2 * CONNECTIONS):
-            opened.enter_context(socket.create_connection((LOOPBACK, program.port), timeout=30))
-        assert httpx2.get(f"http://{LOOPBACK}:{program.port}/healthz", timeout=30).text == "ok\n"
+            opened.enter_context(socket.create_connection((LOOPBACK, program.port), timeout=PATIENCE))
+        assert httpx2.get(f"http://{LOOPBACK}:{program.port}/healthz", timeout=PATIENCE).text == "ok\n"
         assert not any(ended(sock) for sock in pages), "live pages have given way to silent connections"
 
 
@@ -186,5 +187,5 @@ def test_options_may_come_from_a_file(tmp_path, run):
     file = tmp_path / "options"
     file.write_text("--base-path=/dicom\n--session-idle=5\n")
     program = run(f"@{file}")
-    answer = httpx2.get(f"http://{LOOPBACK}:{program.port}/", headers={"Accept": "text/html"})
+    answer = httpx2.get(f"http://{LOOPBACK}:{program.port}/", headers={"Accept": "text/html"}, timeout=PATIENCE)
     assert answer.headers["location"] == "/dicom/login"

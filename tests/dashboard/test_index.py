@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from dicomrs.moments import moment
 from dicomrs.spool.fs import OsFileSystem
 from dicomrs.study_view import StudyView
 from dicomrs.survey import SurveyMemory, survey
@@ -72,7 +73,7 @@ def test_route_state_destination_and_days_restrict(index):
     days = [date(2025, 6, 3), date(2025, 6, 10)]
     found = index.page(StudyQuery(since=days[0], until=days[1])).rows
     assert found
-    assert all("2025-06-03" <= row.study.first_arrival[:10] <= "2025-06-10" for row in found)
+    assert all(days[0] <= moment(row.study.first_arrival).date() <= days[1] for row in found)
     assert len(found) + total(index, until=date(2025, 6, 2)) + total(index, since=date(2025, 6, 11)) == STUDIES
 
 

@@ -15,6 +15,7 @@ from dicomrs_dashboard.doors.people import Role
 from dicomrs_dashboard.doors.settings import OpenIdSettings, RoleMap
 from support.certificates import Authority
 from support.openid_provider import CLIENT, SECRET, Provider, openid_provider
+from support.polling import PATIENCE
 from support.processes import free_port
 from support.router import route
 
@@ -54,7 +55,8 @@ def person(authority, provider):
 
     def goes(to: str) -> str:
         assert to.startswith(provider.issuer)
-        answer = httpx2.get(to, verify=ssl.create_default_context(cafile=authority.certificate))
+        context = ssl.create_default_context(cafile=authority.certificate)
+        answer = httpx2.get(to, verify=context, timeout=PATIENCE)
         assert answer.status_code == 302, answer.text
         return answer.headers["location"]
 
