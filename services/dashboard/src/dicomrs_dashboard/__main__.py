@@ -19,7 +19,7 @@ from dicomrs_dashboard.doors.settings import add_options, settings_of
 from dicomrs_dashboard.doors.welcome import welcome
 from dicomrs_dashboard.serving import Certificate, listening_socket, serve
 
-_ANSWER_SECONDS: Final = 1.5
+_ANSWER_SECONDS: Final = 3.0  # on a busy machine this program stands back for those that carry images
 
 logger = log.get_logger()
 
