@@ -15,7 +15,7 @@ from dicomrs.spool.fs import OsFileSystem
 from dicomrs.state import log_folder
 from dicomrs_wire.errors import Aborted
 from support.objects import image, instance, series
-from support.polling import eventually
+from support.polling import PATIENCE, eventually
 from support.router import Router, destination, route
 from support.sender import association, send_all, store
 
@@ -34,7 +34,7 @@ def router(tmp_path, tap, run_up):
 def beat_of_second(router: Router, service: str) -> dict:
     """The first heartbeat of the process that came after the first one."""
     first, second = eventually(
-        lambda: (pids := started(router, service)) and len(pids) == 2 and pids, f"{service} is started again", 60
+        lambda: (pids := started(router, service)) and len(pids) == 2 and pids, f"{service} is started again"
     )
     beat = eventually(lambda: (b := router.spool().status(service)).get("pid") == second and b, "it says that it works")
     assert not psutil.pid_exists(first)
@@ -54,7 +54,7 @@ def test_scp_finishes_the_object_in_hand_and_is_back(router, tap):
         fragments.append(_)
         if len(fragments) == 30:  # of 64
             eventually(router.spool().parts, "it has the object in hand")
-            answers.append(ask_service(FS, root, "scp", ANA, 10))
+            answers.append(ask_service(FS, root, "scp", ANA, PATIENCE))
             eventually(lambda: not router.is_listening(), "it has stopped to listen")
 
     with association(router.port(), [one, other]) as requestor:
@@ -86,8 +86,8 @@ def test_scu_finishes_the_object_in_hand_and_sends_the_others_once(router, tap):
     send_all(router.port(), objects)
     eventually(lambda: tap.arrived, "the first object is under way")
     with ThreadPoolExecutor(1) as persons:
-        asked = persons.submit(ask_service, FS, root, "scu", ANA, 10)
-        assert not asked.result(20).failed
+        asked = persons.submit(ask_service, FS, root, "scu", ANA, PATIENCE)
+        assert not asked.result(PATIENCE).failed
         time.sleep(1)
         assert len(started(router, "scu")) == 1, "it waits for the answer to the object in hand"
         answer_now.set()
@@ -99,17 +99,18 @@ def test_scu_finishes_the_object_in_hand_and_sends_the_others_once(router, tap):
 def test_a_restart_disturbs_the_other_service_in_nothing(router, tap):
     root = router.routes[0]["spec"]["storage"]["root"]
     (before,) = started(router, "scp")
-    assert not ask_service(FS, root, "scu", ANA, 10).failed
+    assert not ask_service(FS, root, "scu", ANA, PATIENCE).failed
     send_all(router.port(), series(3))
     beat_of_second(router, "scu")
     tap.wait_stored(3)
     assert started(router, "scp") == [before]
-    assert [peer["calling"] for peer in router.spool().status("scp")["peers"]] == ["SCANNER_1"]
+    peers = eventually(lambda: router.spool().status("scp")["peers"], "its next heartbeat tells who came")
+    assert [peer["calling"] for peer in peers] == ["SCANNER_1"]
 
 
 def test_the_log_files_of_all_programs_tell_of_it(router):
     root = router.routes[0]["spec"]["storage"]["root"]
-    assert not ask_service(FS, root, "scu", ANA, 10).failed
+    assert not ask_service(FS, root, "scu", ANA, PATIENCE).failed
     beat_of_second(router, "scu")
 
     def told() -> set[tuple[str, str]]:

@@ -16,7 +16,7 @@ from dicomrs_wire.requestor import Requestor
 from support.certificates import Authority, client
 from support.objects import IMPLICIT, series
 from support.peers import Storescp
-from support.polling import eventually
+from support.polling import PATIENCE, eventually
 from support.processes import LOOPBACK, Child
 from support.router import AE_TITLE, Router, destination, route
 from support.sender import send_all
@@ -167,13 +167,13 @@ def test_a_manifest_that_breaks_is_told_and_the_last_good_one_stays(tmp_path, ta
 
 def test_it_stops_when_its_input_ends_if_asked_to(tmp_path, make_router):
     router = make_router(route(tmp_path / "root"), start=False)
-    command = [sys.executable, "-m", "dicomrs_cli", "up", "--watch-stdin", str(router.manifest)]
+    command = [sys.executable, "-m", "dicomrs_cli", "up", "--no-dashboard", "--watch-stdin", str(router.manifest)]
     with router.log("up").open("ab") as log:
         up = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log)
     try:
         eventually(router.is_listening, "the receiver listens")
         up.stdin.close()
-        assert up.wait(40) == Exit.OK
+        assert up.wait(PATIENCE) == Exit.OK
     finally:
         up.kill()
         up.wait()

@@ -11,7 +11,7 @@ from dicomrs.exits import Exit
 from dicomrs_dashboard.doors.people import Role
 from dicomrs_dashboard.doors.users import Users
 from support.objects import series
-from support.polling import eventually
+from support.polling import PATIENCE, eventually
 from support.processes import LOOPBACK, free_port, is_open
 from support.router import Router, destination, route
 from support.sender import send_all
@@ -42,7 +42,7 @@ def run(tmp_path, tap, run_up, port):
 def test_by_what_is_printed_at_first_an_admin_comes_in(run, port, tmp_path):
     router = run()
     found = re.match(r"dashboard: (http://127.0.0.1:\d+)(/once\?code=(\S+)) \(.*15 minutes\)", printed(router))
-    with httpx2.Client(base_url=found[1], timeout=30) as browser:
+    with httpx2.Client(base_url=found[1], timeout=PATIENCE) as browser:
         assert "Welcome, admin." in browser.get(found[2]).text
         answer = browser.post("/once", data={"code": found[3], "password": PASSWORD, "again": PASSWORD})
         assert answer.status_code == 303
@@ -66,9 +66,8 @@ def test_options_come_from_a_file(run, port, tmp_path):
     (tmp_path / "options").write_text("--base-path=/dicom\n")
     router = run("--dashboard-options", str(tmp_path / "options"))
     assert printed(router).startswith(f"dashboard: http://{LOOPBACK}:{port}/dicom/once?")
-    assert (
-        httpx2.get(f"http://{LOOPBACK}:{port}/", headers={"Accept": "text/html"}).headers["location"] == "/dicom/login"
-    )
+    answer = httpx2.get(f"http://{LOOPBACK}:{port}/", headers={"Accept": "text/html"}, timeout=PATIENCE)
+    assert answer.headers["location"] == "/dicom/login"
 
 
 def test_a_port_that_is_taken_is_told_of_and_stops_nothing(run, port, tmp_path, tap):
@@ -92,7 +91,7 @@ def test_killed_it_is_started_again_and_it_stands_back_for_the_others(run, port)
     os.kill(pids["dashboard"], 9)
     assert router.wait_for("up", "child ended, it is started again")["child"] == "dashboard"
     eventually(lambda: is_open(port), "it is back")
-    assert httpx2.get(f"http://{LOOPBACK}:{port}/healthz", timeout=30).text == "ok\n"
+    assert httpx2.get(f"http://{LOOPBACK}:{port}/healthz", timeout=PATIENCE).text == "ok\n"
     assert router.children["up"].stop() == Exit.OK
 
 

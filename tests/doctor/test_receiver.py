@@ -43,7 +43,8 @@ def there(clinic, authority, tmp_path_factory, make_shared_router):
     ]
     clinic.run(make_shared_router(*routes, start=False))
     authority.issue(clinic.running.folder / "secrets" / "receiver", names=(f"IP:{HTR}",))
-    eventually(lambda: clinic.running.spool(TLS).status("scp").get("listening"), "it listens with TLS")
+    for index in (HERE, TLS, ASTRAY):
+        eventually(lambda i=index: clinic.running.spool(i).status("scp").get("listening"), f"{index} listens")
     return clinic
 
 

@@ -133,7 +133,7 @@ def test_the_step_that_fails_is_named_with_its_cause_and_its_owner(there, name, 
     assert (step.check, step.cause, owner_of(step.cause)) == (check, cause, owner), step
     after = run.steps[run.steps.index(step) + 1 :]
     assert {one.state for one in after} <= {State.SKIPPED}
-    assert sum(one.milliseconds for one in run.steps) < 15_000
+    assert sum(one.milliseconds for one in run.steps) < 30_000  # nobody waits longer for an answer
     wanted = next(one for one in DESTINATIONS if one["name"] == name)
     text = {"host": wanted["host"], "port": str(wanted["port"]), "called": wanted["aeTitle"]}
     assert text.items() <= step.params.items()
@@ -148,8 +148,11 @@ def test_a_firewall_that_answers_is_named(there):
 
 
 def test_a_silent_ping_is_a_warning_where_the_port_answers(there):
-    there.target.firewall("icmp type echo-request drop")
-    run = there.examine("storescp")
+    there.target.firewall("icmp type echo-request drop", table="silence")
+    try:
+        run = there.examine("storescp")
+    finally:
+        there.target.must("nft", "delete table inet silence")
     ping = run.step(Check.PING)
     assert (ping.state, ping.cause) == (State.WARNING, Cause.NO_PING)
     assert run.verdict is None

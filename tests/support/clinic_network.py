@@ -60,7 +60,7 @@ class Clinic:
         answer = ask_service(FS, root, service, request, 30)
         assert not answer.failed, answer.failed
         return eventually(
-            lambda: (found := read_run(FS, root, answer.run)) and (found if found.ended else None), "it ends", 40
+            lambda: (found := read_run(FS, root, answer.run)) and (found if found.ended else None), "it ends"
         )
 
 

@@ -44,12 +44,12 @@ class Machine:
         """Whether somebody listens there."""
         return bool(self.must("ss", "-ltnH", f"sport = :{port}").strip())
 
-    def firewall(self, rule: str) -> None:
-        """Add a rule to what comes in or goes through, such as `tcp dport 104 drop`."""
+    def firewall(self, rule: str, table: str = "wall") -> None:
+        """Add a rule to what comes in or goes through, such as `tcp dport 104 drop`; table: to be taken away by."""
         for hook in ("input", "forward"):
-            self.must("nft", "add table inet wall")
-            self.must("nft", f"add chain inet wall {hook} {{ type filter hook {hook} priority 0 ; }}")
-            self.must("nft", f"add rule inet wall {hook} {rule}")
+            self.must("nft", f"add table inet {table}")
+            self.must("nft", f"add chain inet {table} {hook} {{ type filter hook {hook} priority 0 ; }}")
+            self.must("nft", f"add rule inet {table} {hook} {rule}")
 
     def close(self) -> None:
         """End all in there."""

@@ -10,6 +10,14 @@ from support.polling import PATIENCE, eventually
 QUARANTINE, DAMAGED = "_INVALID_NO_PIXELS", "_DAMAGED"
 
 
+def _size(path: Path) -> int:
+    """0 if it has gone meanwhile."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
 @dataclass(frozen=True)
 class SpoolView:
     """One root."""
@@ -28,20 +36,21 @@ class SpoolView:
 
     def parts(self) -> list[Path]:
         """Files with something of an object that is being received; empty ones are kept ready for the next."""
-        return [path for path in self.root.glob(".incoming/*/part-*") if path.stat().st_size]
+        return [path for path in self.root.glob(".incoming/*/part-*") if _size(path)]
 
     def kept_aside(self, where: str) -> list[tuple[str, str]]:
-        """(file name, reason) of all objects in `_INVALID_NO_PIXELS` or `_DAMAGED`."""
+        """(file name, reason) of all objects in `_INVALID_NO_PIXELS` or `_DAMAGED`, once both are there."""
         notes = {
             path: path.with_name(f"{path.name}.reason.json") for path in sorted(self.root.glob(f"{where}/*/*.dcm"))
         }
-        return [(path.name, json.loads(note.read_text())["reason"]) for path, note in notes.items()]
+        return [(path.name, json.loads(note.read_text())["reason"]) for path, note in notes.items() if note.exists()]
 
     def receipts(self, **wanted: str) -> list[dict[str, Any]]:
         """All events of all studies, of those kinds, destinations, UIDs ... only that are asked for."""
         events = []
         for path in sorted(self.root.glob("[!._]*/.receipts.jsonl")):
-            events += [json.loads(line) for line in path.read_text().splitlines()]
+            whole, _, _ = path.read_text().rpartition("\n")  # what comes after it is being written
+            events += [json.loads(line) for line in whole.splitlines()]
         return [event for event in events if all(event[name] == value for name, value in wanted.items())]
 
     def metadata(self) -> list[dict[str, Any]]:
