@@ -37,7 +37,7 @@ def test_it_drains_first(clinic: Clinic, orthanc: OrthancTarget, scanner: Scanne
     assert (status, reason) == ("False", "Draining")
     assert "objects that wait: 5 " in message
     assert "1 quarantined" in message
-    assert clinic.condition("Receiving")[:2] == ("False", "Draining")
+    eventually(lambda: clinic.condition("Receiving")[:2] == ("False", "Draining"), "its receiver has stopped")
     assert not scanner.echo(), "the receiver takes nothing more"
     hold(lambda: clinic.get(*ROUTE), "it stays while objects wait", 4)
     assert len(_files(clinic)) == len(objects) + 1
@@ -46,7 +46,7 @@ def test_it_drains_first(clinic: Clinic, orthanc: OrthancTarget, scanner: Scanne
         orthanc.up()
         eventually(lambda: not _exists(clinic), "it has gone")
     assert orthanc.instances() == {one.uid for one in objects}
-    told = _let_go(clinic)
+    told = eventually(lambda: _let_go(clinic), "the Event")
     steps.say(told)
     assert "nothing waits any more; it leaves behind in its folder: 1 quarantined" in told
     (quarantined,) = _files(clinic)
@@ -80,7 +80,7 @@ def test_by_force_it_goes_at_once(clinic: Clinic, orthanc: OrthancTarget, scanne
 def _begin(clinic: Clinic, orthanc: OrthancTarget, scanner: Scanner) -> None:
     clinic.apply(clinic.route(orthanc.destination))
     clinic.wait_condition("Ready", "True")
-    assert scanner.echo()
+    eventually(scanner.echo, "C-ECHO")
 
 
 def _waits(clinic: Clinic) -> int:

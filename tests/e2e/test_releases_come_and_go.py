@@ -39,7 +39,7 @@ def test_upgrade_after_edits_and_rollback(
     with steps.step("helm upgrade reserves one more port"):
         clinic.upgrade("--wait", htr__ports=f"{{104,{SECOND_PORT}}}")
         clinic.wait_condition("Ready", "True", "night")
-    assert scanner.echo(port=SECOND_PORT)
+    eventually(lambda: scanner.echo(port=SECOND_PORT), "C-ECHO at the second port")
     with steps.step("helm rollback"):
         clinic.rollback("--wait")
         assert clinic.wait_condition("Accepted", "False", "night")[0] == "PortNotReserved"
@@ -54,10 +54,11 @@ def test_uninstalled_and_installed_again_with_objects_waiting(
     delivered, waiting = series(OBJECTS), series(OBJECTS)
     scanner.send_all(delivered)
     eventually(lambda: orthanc.count() == OBJECTS and not _waiting(clinic), "the first are delivered")
+    folder = clinic.folder()
+    receipts = eventually(lambda: len(found := _receipts(clinic.cluster, folder)) == OBJECTS and found, "all receipts")
+    assert receipts
     orthanc.down()
     scanner.send_all(waiting)
-    folder, receipts = clinic.folder(), _receipts(clinic.cluster, clinic.folder())
-    assert len(receipts) == OBJECTS
     with steps.step("helm uninstall"):
         clinic.uninstall()
     assert clinic.cluster.waiting(folder) == OBJECTS
@@ -111,8 +112,8 @@ def test_a_deleted_namespace_with_a_class_that_retains_loses_nothing(
         patch = '{"metadata":{"finalizers":null}}'
         goes.kubectl("patch", "clinicroute", "hospital-a", "--type=merge", "-p", patch)
         goes.cluster.kubectl("wait", "--for=delete", f"namespace/{goes.namespace}", "--timeout=60s")
+    eventually(lambda: [one["status"]["phase"] for one in _volumes(goes.cluster)] == ["Released"], "it is let go")
     (volume,) = _volumes(goes.cluster)
-    assert volume["status"]["phase"] == "Released"
     assert goes.cluster.waiting(folder) == OBJECTS
 
     with steps.step("a new namespace and release on the old volume"):

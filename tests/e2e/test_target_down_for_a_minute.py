@@ -43,10 +43,10 @@ def test_target_down_for_a_minute(make_clinic, orthanc: OrthancTarget, scanner: 
         clinic.wait_condition("Forwarding", "True")
         eventually(lambda: clinic.status()["waiting"]["objects"] == 0, "the route says that nothing waits")
     assert orthanc.instances() == {one.uid for one in objects}
+    told = lambda: [line for line in _events(clinic) if "Forwarding" in line or reason in line]  # noqa: E731
+    eventually(lambda: len(told()) >= 2, "Events tell that it stopped, and that it goes on")
     for line in _events(clinic):
         steps.say(line)
-    told = [line for line in _events(clinic) if "Forwarding" in line or reason in line]
-    assert len(told) >= 2, "Events tell that it stopped, and that it goes on"
 
 
 def _events(clinic: Clinic) -> list[str]:

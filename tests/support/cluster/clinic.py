@@ -115,9 +115,14 @@ class Clinic:
         return f"app.kubernetes.io/instance={self.release},app.kubernetes.io/component={component}"
 
     def pod(self, component: str) -> Any:
-        """The one pod of a component."""
-        (found,) = self.get("pods", "-l", self.selector(component))["items"]
-        return found
+        """The one pod of a component, once there is one; those that are on their way out do not count."""
+
+        def only() -> Any:
+            listed = self.get("pods", "-l", self.selector(component))["items"]
+            found = [one for one in listed if "deletionTimestamp" not in one["metadata"] and not _is_over(one)]
+            return found[0] if len(found) == 1 else None
+
+        return eventually(only, f"one pod of {component}")
 
     def kill(self, component: str) -> None:
         """SIGKILL to the service, from the node: it hears nothing of it."""
@@ -205,6 +210,11 @@ class Clinic:
         for left in self.get("clinicroutes")["items"]:
             patch = json.dumps({"metadata": {"finalizers": None}})
             self.kubectl("patch", "clinicroute", left["metadata"]["name"], "--type=merge", "-p", patch)
+
+
+def _is_over(pod: Any) -> bool:
+    """Such as one that was evicted: the object stays."""
+    return pod["status"].get("phase") in {"Succeeded", "Failed"}
 
 
 def install_crds(cluster: Cluster, chart: Path = CRDS) -> None:

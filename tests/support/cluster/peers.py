@@ -46,7 +46,7 @@ class Scanner(Machine):
     ) -> bool:
         """Whether C-ECHO is answered."""
         try:
-            self.run("echoscu", "-to", 3, "-ta", 3, "-td", 3, "-aet", calling, "-aec", called, host, port)
+            self.run("echoscu", "-to", 10, "-ta", 10, "-td", 10, "-aet", calling, "-aec", called, host, port)
         except CallError:
             return False
         return True
