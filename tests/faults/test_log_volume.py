@@ -70,7 +70,7 @@ def test_a_volume_of_logs_that_stands_still_costs_receiving_no_time(tmp_path, ma
             for _ in range(10):
                 send_all(router.port(), series(3))
             tap.wait_stored(32)
-            assert time.monotonic() - began < 10
+            assert time.monotonic() - began < 30
             assert associations(volume) == [2]
             eventually(lambda: router.spool().status("scp")["sinceStart"]["kept"] == 32, "and it still says so")
         eventually(lambda: associations(volume) == [2, *[3] * 10], "every line is there")

@@ -71,5 +71,5 @@ def test_scu_finishes_the_object_in_hand(tmp_path, make_router, tap):
 
 def test_both_end_at_once_when_nothing_is_in_hand(tmp_path, make_router, tap):
     router = make_router(route(tmp_path / "root", destination("tap", tap.port)))
-    assert router.children["scp"].stop(within=10) == 0
-    assert router.children["scu"].stop(within=10) == 0
+    assert router.children["scp"].stop(within=20) == 0
+    assert router.children["scu"].stop(within=20) == 0
