@@ -208,7 +208,7 @@ def test_without_the_route_destinations_are_those_of_the_receipts(spool):
     assert found.totals.no_destination == 0
 
 
-@pytest.mark.parametrize(("seconds", "alive"), [(0, True), (10, True), (11, False)])
+@pytest.mark.parametrize(("seconds", "alive"), [(0, True), (10, True), (11, False), (-10, True), (-11, False)])
 def test_a_service_is_alive_as_long_as_its_heartbeat_is_fresh(seconds, alive, spool):
     spool.heartbeat("scp", NOW.isoformat(), trouble="suspended")
     scp, scu = look(spool, now=NOW + timedelta(seconds=seconds)).services

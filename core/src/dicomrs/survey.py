@@ -24,7 +24,7 @@ from dicomrs.spool.receipts import Kind
 from dicomrs.study_view import Standing, Stuck, StudyView, Waiting, read_study
 
 ALIVE: Final = timedelta(seconds=10)
-"""A service whose last heartbeat is older than this is not running, or hangs."""
+"""A service whose last heartbeat is further from now than this is not running, or hangs."""
 SERVICES: Final = ("scp", "scu")
 _LARGEST: Final = 2**53
 
@@ -156,10 +156,10 @@ def survey(
     """
     at = now or datetime.now().astimezone()
     memory = memory or SurveyMemory()
+    services = tuple(_service(root, name, at) for name in SERVICES)  # first, for looking may take minutes
     quarantined, damaged = _set_aside(fs, root, memory.aside)
     studies = _studies(Outbox(fs, root), route, quarantined, damaged, memory)
     totals = _summed(studies, memory)
-    services = tuple(_service(root, name, at) for name in SERVICES)
     names = [destination.name for destination in route.spec.destinations] if route else []
     destinations = _destinations(names, totals.standings, next(one for one in services if one.name == "scu"))
     return Survey(root, at, studies, totals, destinations, services, quarantined, damaged)
@@ -270,7 +270,7 @@ def _service(root: str, name: str, now: datetime) -> ServiceView:
     figures = read_heartbeat(root, name)
     at = _text(figures, "at")
     said = moment(at)
-    alive = said is not None and now - said <= ALIVE
+    alive = said is not None and abs(now - said) <= ALIVE  # else a clock that is set back brings the dead to life
     return ServiceView(name, alive, at, _text(figures, "trouble"), _cause(figures), figures)
 
 
