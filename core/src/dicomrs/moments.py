@@ -1,7 +1,7 @@
 """Moments as our files have them: ISO 8601 with an offset, "" where there is none. A file may hold anything else."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import date, datetime
 from typing import Final
 
 QUARTER_SECONDS: Final = 900
@@ -13,6 +13,14 @@ def moment(text: str) -> datetime | None:
     try:
         return datetime.fromisoformat(text).astimezone()
     except (ValueError, OverflowError, OSError):
+        return None
+
+
+def day(text: str) -> date | None:
+    """The day that a text says (YYYY-MM-DD); None if it says none."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
         return None
 
 

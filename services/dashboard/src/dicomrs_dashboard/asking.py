@@ -19,6 +19,7 @@ from dicomrs_dashboard.patience import Patience
 _TAKE_SECONDS: Final = 15.0  # the service looks for requests once a second
 _WORK_SECONDS: Final = 30.0  # a browser does not wait longer; the service goes on
 
+SAY_WHY: Final = N_("Say why: it goes on record.")
 _FAILED: Final = N_("It failed: %(reason)s")
 _NOT_ALL: Final = N_("Not done to all: %(notes)s")
 

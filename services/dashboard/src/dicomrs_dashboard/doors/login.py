@@ -21,11 +21,11 @@ from dicomrs_dashboard.site import Site, url
 
 BY_PASSWORD: Final = "password"  # noqa: S105  # how it is known who somebody is
 BY_CODE: Final = "one-time code"
-_WAIT: Final = N_("Too many attempts from here. Try again in %(seconds)s s.")
+WAIT: Final = N_("Too many attempts from here. Try again in %(seconds)s s.")
 _WRONG: Final = N_("The name or the password is wrong.")
 _NO_CODE: Final = N_("This code is wrong, was used already, or is older than 15 minutes. Have another one made.")
-_DIFFER: Final = N_("The two passwords differ.")
-_WEAK: Final = N_("This password is not taken: use at least 12 characters, and not one that is easy to guess.")
+DIFFER: Final = N_("The two passwords differ.")
+WEAK: Final = N_("This password is not taken: use at least 12 characters, and not one that is easy to guess.")
 _FAILED: Final = N_("Signing in with %(name)s has failed: %(reason)s.")
 _USERS: Final = N_(
     "The file of users cannot be read; the log of the dashboard says why. The administrator must mend it."
@@ -128,7 +128,7 @@ def _by_password(router: APIRouter, entrance: _Entrance) -> None:
         address = request.client.host if request.client else ""
         if wait := doors.throttle.begin(address, name):
             seconds = ceil(wait)
-            page = entrance.page(request, entrance.say(request, _WAIT, seconds=seconds), 429, **again)
+            page = entrance.page(request, entrance.say(request, WAIT, seconds=seconds), 429, **again)
             page.headers["Retry-After"] = str(seconds)
             return page
         try:
@@ -172,10 +172,10 @@ def _by_code(router: APIRouter, entrance: _Entrance) -> None:
             if not is_private(request.scope) or (found and not password and found[1].code.sets_password):  # type: ignore[union-attr]
                 return entrance.code_page(request, code, found)
             if password != again:
-                return entrance.code_page(request, code, found, _DIFFER, 422)
+                return entrance.code_page(request, code, found, DIFFER, 422)
             used = await doors.changing.call(doors.users.use_code, code, password)
         except WeakPasswordError:
-            return entrance.code_page(request, code, found, _WEAK, 422)
+            return entrance.code_page(request, code, found, WEAK, 422)
         except UsersError as error:
             logger.error("the users cannot be read or written", reason=str(error))
             return entrance.code_page(request, "", None, _USERS, 503)

@@ -8,10 +8,12 @@ from typing import Final
 from dicomrs.audit import AuditLog, Head
 from dicomrs.log import get_logger
 from dicomrs_dashboard.doors.people import Person
+from dicomrs_dashboard.language import N_
 from dicomrs_dashboard.patience import SECONDS, Patience
 
 AGAIN_SECONDS: Final = 15 * 60.0
 """The same person sees the same page from the same address for so long: one line tells of it."""
+NO_RECORD: Final = N_("Nothing was done, for it cannot be put on record: %(reason)s")
 _MOST: Final = 10_000
 
 logger = get_logger()

@@ -92,6 +92,11 @@ def need(role: Role) -> Need:
     return Need(role)
 
 
+Viewer = Annotated[Person, Depends(need(Role.VIEWER))]
+Operator = Annotated[Person, Depends(need(Role.OPERATOR))]
+Admin = Annotated[Person, Depends(need(Role.ADMIN))]
+"""Parameters of a route: the person who calls it, of this role at least."""
+
 public: Final = Public()
 """The door of a route for everybody: signing in, and whether the program lives."""
 

@@ -8,23 +8,20 @@ from fastapi.responses import HTMLResponse, Response
 
 from dicomrs_dashboard.doors.coming import cookie_name, set_cookie
 from dicomrs_dashboard.doors.house import Doors
+from dicomrs_dashboard.doors.login import DIFFER, WAIT, WEAK
 from dicomrs_dashboard.doors.passwords import WeakPasswordError
 from dicomrs_dashboard.doors.people import Person, Role
-from dicomrs_dashboard.doors.roles import AskedFirst, need
+from dicomrs_dashboard.doors.record import NO_RECORD
+from dicomrs_dashboard.doors.roles import AskedFirst, Viewer, need
 from dicomrs_dashboard.doors.users import UsersError
 from dicomrs_dashboard.language import N_
 from dicomrs_dashboard.site import Site
 
-Somebody = Annotated[Person, Depends(need(Role.VIEWER))]
 Text = Annotated[str, Form(max_length=1000)]
 PASSWORD_SET: Final = "password set"  # noqa: S105  # what the record calls it
 _ELSEWHERE: Final = N_("You sign in elsewhere; your password and your role are kept there.")
 _WRONG: Final = N_("The present password is wrong.")
-_WAIT: Final = N_("Too many attempts from here. Try again in %(seconds)s s.")
-_DIFFER: Final = N_("The two passwords differ.")
-_WEAK: Final = N_("This password is not taken: use at least 12 characters, and not one that is easy to guess.")
 _DONE: Final = N_("The password is changed. Wherever else you were signed in, you are signed out.")
-_NO_RECORD: Final = N_("Nothing was done, for it cannot be put on record: %(reason)s")
 
 
 class _NotDoneError(Exception):
@@ -51,11 +48,11 @@ def account_router(site: Site, doors: Doors) -> APIRouter:
 
     @router.post("/account/password")
     async def change(
-        request: Request, person: Somebody, present: Text = "", password: Text = "", again: Text = ""
+        request: Request, person: Viewer, present: Text = "", password: Text = "", again: Text = ""
     ) -> Response:
         try:
             if password != again:
-                raise _NotDoneError(_DIFFER, 422)
+                raise _NotDoneError(DIFFER, 422)
             stamp = await _change(doors, request, person, present, password)
         except _NotDoneError as error:
             return page(request, site.language(request).say(error.text, **error.values), error.code)
@@ -72,7 +69,7 @@ async def _change(doors: Doors, request: Request, person: Person, present: str, 
     if not doors.sessions.is_local(request.state.session):
         raise _NotDoneError(_ELSEWHERE, 403)
     if wait := doors.throttle.begin(person.address, person.name):
-        raise _NotDoneError(_WAIT, 429, seconds=ceil(wait))
+        raise _NotDoneError(WAIT, 429, seconds=ceil(wait))
     try:
         if await doors.checking.call(doors.users.check, person.name, present) is None:
             raise _NotDoneError(_WRONG, 403)
@@ -80,7 +77,7 @@ async def _change(doors: Doors, request: Request, person: Person, present: str, 
         await _on_record(doors, person)
         return await doors.changing.call(doors.users.set_password, person.name, password)
     except WeakPasswordError as error:
-        raise _NotDoneError(_WEAK, 422) from error
+        raise _NotDoneError(WEAK, 422) from error
     except UsersError as error:
         raise _NotDoneError(error.text, 503, **error.values) from error
 
@@ -89,4 +86,4 @@ async def _on_record(doors: Doors, person: Person) -> None:
     try:
         await doors.record.note(person, PASSWORD_SET, user=person.name)
     except OSError as error:
-        raise _NotDoneError(_NO_RECORD, 503, reason=error.strerror) from error
+        raise _NotDoneError(NO_RECORD, 503, reason=error.strerror) from error

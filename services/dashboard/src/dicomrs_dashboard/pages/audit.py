@@ -1,18 +1,19 @@
 """Who saw or did what, when and from where, and whether the record of it is whole: for admins."""
 
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import datetime
 from os.path import isfile
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request, status
 from fastapi.responses import HTMLResponse, Response, StreamingResponse
 
+from dicomrs.moments import day
 from dicomrs.spool.fs import OsFileSystem
 from dicomrs_dashboard.board import Board
 from dicomrs_dashboard.doors.house import Doors
-from dicomrs_dashboard.doors.people import Person, Role
-from dicomrs_dashboard.doors.roles import need
+from dicomrs_dashboard.doors.people import Role
+from dicomrs_dashboard.doors.roles import Admin, need
 from dicomrs_dashboard.language import N_
 from dicomrs_dashboard.patience import Patience
 from dicomrs_dashboard.site import Site, download
@@ -23,7 +24,6 @@ ROWS: Final = 100  # of a page
 OWN: Final = N_("dashboard")
 _LONGEST: Final = 200
 
-Admin = Annotated[Person, Depends(need(Role.ADMIN))]
 Text = Annotated[str, Query(max_length=_LONGEST)]
 
 
@@ -31,7 +31,7 @@ def asked(
     source: Text = "", who: Text = "", action: Text = "", text: Text = "", since: Text = "", until: Text = ""
 ) -> Asked:
     """The filter in the address of the page; a day that is none is no filter."""
-    return Asked(source, who, action, text.strip(), _day(since), _day(until))
+    return Asked(source, who, action, text.strip(), day(since), day(until))
 
 
 def query(wanted: Asked) -> dict[str, str]:
@@ -100,10 +100,3 @@ def audit_router(site: Site, board: Board, doors: Doors, patience: Patience) -> 
         return StreamingResponse(pieces, media_type="application/x-ndjson", headers=download(name))
 
     return router
-
-
-def _day(text: str) -> date | None:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        return None

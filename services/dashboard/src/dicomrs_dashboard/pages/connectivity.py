@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Form, HTTPException, Path, Query, Request, status
+from fastapi import APIRouter, Form, HTTPException, Path, Query, Request, status
 from fastapi.responses import HTMLResponse, Response, StreamingResponse
 
 from dicomrs.dataset.sop_classes import sop_class_name
@@ -17,8 +17,7 @@ from dicomrs.spool.fs import FileSystem
 from dicomrs.spool.mailbox import NoAnswerError
 from dicomrs_dashboard.asking import identity_of
 from dicomrs_dashboard.board import Board
-from dicomrs_dashboard.doors.people import Person, Role
-from dicomrs_dashboard.doors.roles import AskedFirst, need
+from dicomrs_dashboard.doors.roles import AskedFirst, Operator, Viewer
 from dicomrs_dashboard.examined import Connectivity, connectivity, outcome
 from dicomrs_dashboard.language import N_
 from dicomrs_dashboard.patience import Patience
@@ -32,8 +31,6 @@ _LONGEST_SECONDS: Final = 20.0
 _NOT_BEGUN: Final = N_("The check did not begin: %(reason)s")
 
 Name = Annotated[str, Path(max_length=100)]
-Viewer = Annotated[Person, Depends(need(Role.VIEWER))]
-Operator = Annotated[Person, Depends(need(Role.OPERATOR))]
 Word = Annotated[str, Form(max_length=100)]
 Asked = Annotated[str, Query(max_length=100)]
 

@@ -3,19 +3,20 @@
 from datetime import datetime
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, File, Form, Request, UploadFile
+from fastapi import APIRouter, File, Form, Request, UploadFile
 from fastapi.responses import HTMLResponse, Response
 
 from dicomrs.spool.fs import FileSystem
 from dicomrs.spool.mailbox import LONGEST_TEXT
+from dicomrs_dashboard.asking import SAY_WHY
 from dicomrs_dashboard.board import Board
 from dicomrs_dashboard.diagnosis.comparing import MOST, Area, Difference, differences
 from dicomrs_dashboard.diagnosis.files import NoDiagnosisError, file_name, parse
 from dicomrs_dashboard.diagnosis.making import Order, diagnose
 from dicomrs_dashboard.diagnosis.model import LARGEST, Diagnosis
 from dicomrs_dashboard.diagnosis.page import page
-from dicomrs_dashboard.doors.people import Person, Role
-from dicomrs_dashboard.doors.roles import AskedFirst, need
+from dicomrs_dashboard.doors.people import Person
+from dicomrs_dashboard.doors.roles import Admin, AskedFirst, Viewer
 from dicomrs_dashboard.language import N_
 from dicomrs_dashboard.pages.services import Note
 from dicomrs_dashboard.patience import Patience
@@ -75,8 +76,6 @@ class Maker:
 def diagnostics_router(site: Site, maker: Maker, note: Note) -> APIRouter:
     """The page, the file and the comparison. note: puts on record what a person does here (doors.record)."""
     router = APIRouter(route_class=AskedFirst)
-    viewer, admin = need(Role.VIEWER), need(Role.ADMIN)
-    Viewer = Annotated[Person, Depends(viewer)]  # noqa: N806  # a type
 
     @router.get("/diagnostics")
     async def diagnostics(request: Request, person: Viewer) -> HTMLResponse:
@@ -91,12 +90,12 @@ def diagnostics_router(site: Site, maker: Maker, note: Note) -> APIRouter:
     @router.post("/diagnostics/download")
     async def whole_file(
         request: Request,
-        person: Annotated[Person, Depends(admin)],
+        person: Admin,
         why: Annotated[str, Form(max_length=LONGEST_TEXT)] = "",
     ) -> Response:
         """The file with patients' data, which goes on record first."""
         if not why.strip():
-            told = site.language(request).say(N_("Say why: it goes on record."))
+            told = site.language(request).say(SAY_WHY)
             return site.go(request, "/diagnostics", told, failed=True)
         await note(person, "diagnose", patients=True, why=why)
         return attached(request, await maker.make(person, patients=True))

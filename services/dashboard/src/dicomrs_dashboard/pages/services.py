@@ -10,10 +10,10 @@ from dicomrs.desk import Restart, ask_service
 from dicomrs.heartbeat import figures_of
 from dicomrs.spool.fs import FileSystem
 from dicomrs.spool.mailbox import LONGEST_TEXT, NoAnswerError
-from dicomrs_dashboard.asking import identity_of
+from dicomrs_dashboard.asking import SAY_WHY, identity_of
 from dicomrs_dashboard.board import Board
 from dicomrs_dashboard.doors.people import Person, Role
-from dicomrs_dashboard.doors.roles import AskedFirst, need
+from dicomrs_dashboard.doors.roles import AskedFirst, Operator, need
 from dicomrs_dashboard.language import N_
 from dicomrs_dashboard.lights import Colour
 from dicomrs_dashboard.patience import Patience
@@ -122,13 +122,13 @@ def services_router(site: Site, board: Board, restarts: Restarts) -> APIRouter:
     async def restart(
         request: Request,
         service: Service,
-        person: Annotated[Person, Depends(operator)],
+        person: Operator,
         why: Annotated[str, Form(max_length=LONGEST_TEXT)] = "",
     ) -> Response:
         """Ask for it."""
         say = site.language(request).say
         if not why.strip():
-            told = say(N_("Say why: it goes on record."))
+            told = say(SAY_WHY)
             return site.go(request, f"/services/{service}/restart", told, failed=True)
         if trouble := await restarts.ask(service, person, why):
             told = say(N_("%(service)s is not restarted: %(reason)s"), service=service, reason=trouble)

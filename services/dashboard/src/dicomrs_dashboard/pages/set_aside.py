@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Final
 from zlib import crc32
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, StreamingResponse
 
 from dicomrs.receipt import receipt
@@ -14,9 +14,8 @@ from dicomrs.spool.mailbox import LONGEST_TEXT
 from dicomrs.study_view import StudyView
 from dicomrs.survey import SetAside
 from dicomrs_dashboard.board import Board
-from dicomrs_dashboard.doors.people import Person, Role
 from dicomrs_dashboard.doors.record import Record
-from dicomrs_dashboard.doors.roles import need
+from dicomrs_dashboard.doors.roles import Viewer
 from dicomrs_dashboard.index import Row, StudyPage, StudyQuery
 from dicomrs_dashboard.language import N_
 from dicomrs_dashboard.pages.studies import is_masked
@@ -94,9 +93,7 @@ def set_aside_router(site: Site, board: Board, record: Record, patience: Patienc
     router = APIRouter()
 
     @router.get("/set-aside")
-    async def set_aside(
-        request: Request, person: Annotated[Person, Depends(need(Role.VIEWER))], page: int = 1
-    ) -> HTMLResponse:
+    async def set_aside(request: Request, person: Viewer, page: int = 1) -> HTMLResponse:
         """The page."""
         await record.saw(person, "set-aside")
         found = await board.studies(StudyQuery(aside=True, page=page))
@@ -119,7 +116,7 @@ def set_aside_router(site: Site, board: Board, record: Record, patience: Patienc
     @router.get("/live/set-aside")
     async def live(
         request: Request,
-        _person: Annotated[Person, Depends(need(Role.VIEWER))],
+        _person: Viewer,
         seen: Annotated[str, Query(max_length=8)] = "",
         page: int = 1,
     ) -> StreamingResponse:

@@ -1,17 +1,17 @@
 """The studies of all routes: searched, filtered, sorted, page by page, and live."""
 
 from collections.abc import Mapping
-from datetime import date
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, StreamingResponse
 
+from dicomrs.moments import day
 from dicomrs.study_view import StudyState
 from dicomrs_dashboard.board import Board
-from dicomrs_dashboard.doors.people import Person, Role
+from dicomrs_dashboard.doors.people import Role
 from dicomrs_dashboard.doors.record import Record
-from dicomrs_dashboard.doors.roles import need
+from dicomrs_dashboard.doors.roles import Viewer
 from dicomrs_dashboard.index import OF_PATIENTS, SORTS, StudyQuery
 from dicomrs_dashboard.language import N_
 from dicomrs_dashboard.site import Site
@@ -38,8 +38,8 @@ def query_of(role: Role, found: Mapping[str, str]) -> StudyQuery:
         text=found.get("q", ""),
         state=found.get("state", ""),
         destination=found.get("to", ""),
-        since=_day(found.get("since", "")),
-        until=_day(found.get("until", "")),
+        since=day(found.get("since", "")),
+        until=day(found.get("until", "")),
         sort=sort if sort in SORTS else "arrival",
         descending=found.get("order", "desc") != "asc",
         page=int(found["page"]) if found.get("page", "").isdecimal() and len(found["page"]) < 8 else 1,
@@ -67,17 +67,9 @@ def fields_of(query: StudyQuery) -> dict[str, str]:
     return {name: value for name, value in found.items() if value}
 
 
-def _day(text: str) -> date | None:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        return None
-
-
 def studies_router(site: Site, board: Board, record: Record) -> APIRouter:
     """The page and its live stream."""
     router = APIRouter()
-    viewer = need(Role.VIEWER)
 
     async def context(query: StudyQuery, *, at_once: bool = False) -> dict[str, Any]:
         return {
@@ -94,7 +86,7 @@ def studies_router(site: Site, board: Board, record: Record) -> APIRouter:
         }
 
     @router.get("/studies")
-    async def studies(request: Request, person: Annotated[Person, Depends(viewer)]) -> HTMLResponse:
+    async def studies(request: Request, person: Viewer) -> HTMLResponse:
         """The page."""
         query = query_of(person.role, _short(request))
         await record.saw(person, "studies", text=query.text)
@@ -106,7 +98,7 @@ def studies_router(site: Site, board: Board, record: Record) -> APIRouter:
         return site.page(request, "studies.html", **await context(query, at_once=True), **filters)
 
     @router.get("/live/studies")
-    async def live(request: Request, person: Annotated[Person, Depends(viewer)]) -> StreamingResponse:
+    async def live(request: Request, person: Viewer) -> StreamingResponse:
         """Its rows, whenever they change."""
         query = query_of(person.role, _short(request))
         await record.saw(person, "studies", text=query.text)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, HTTPException, Path, Request, status
+from fastapi import APIRouter, HTTPException, Path, Request, status
 from fastapi.responses import HTMLResponse, Response, StreamingResponse
 
 from dicomrs.receipt import StudyReceipt, receipt
@@ -18,9 +18,9 @@ from dicomrs.spool.layout import METADATA
 from dicomrs.spool.mailbox import LONGEST_TEXT
 from dicomrs.study_view import StudyView
 from dicomrs_dashboard.board import Board
-from dicomrs_dashboard.doors.people import Person, Role
+from dicomrs_dashboard.doors.people import Person
 from dicomrs_dashboard.doors.record import Record
-from dicomrs_dashboard.doors.roles import need
+from dicomrs_dashboard.doors.roles import Viewer
 from dicomrs_dashboard.patience import Patience
 from dicomrs_dashboard.shown import patient
 from dicomrs_dashboard.site import Site, download
@@ -33,7 +33,6 @@ _LARGEST_METADATA: Final = 64 * 1024  # bytes that are shown
 
 RouteName = Annotated[str, Path(max_length=100)]
 Key = Annotated[str, Path(pattern="^[0-9a-f]{10}$")]
-Viewer = Annotated[Person, Depends(need(Role.VIEWER))]
 
 
 @dataclass(frozen=True, slots=True)

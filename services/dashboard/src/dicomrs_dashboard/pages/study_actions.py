@@ -3,31 +3,27 @@
 from functools import partial
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends, Form, HTTPException, Request, status
+from fastapi import APIRouter, Form, HTTPException, Request, status
 from fastapi.responses import Response, StreamingResponse
 
 from dicomrs.audit import AuditLog
 from dicomrs.export import Copied
 from dicomrs.spool.control import Discard, Hold, Release, Resend, What
 from dicomrs.spool.mailbox import LONGEST_TEXT
-from dicomrs_dashboard.asking import Asking, Told, identity_of
+from dicomrs_dashboard.asking import SAY_WHY, Asking, Told, identity_of
 from dicomrs_dashboard.bundle import archive
-from dicomrs_dashboard.doors.people import Person, Role
-from dicomrs_dashboard.doors.roles import AskedFirst, need
+from dicomrs_dashboard.doors.roles import Admin, AskedFirst, Operator
 from dicomrs_dashboard.language import N_
 from dicomrs_dashboard.pages.study import Key, RouteName, StudyPages, read
 from dicomrs_dashboard.site import download
 from dicomrs_dashboard.words.studies import OBJECT_STATES, WHATS, explanation
 
-_SAY_WHY: Final = N_("Say why: it goes on record.")
 _NO_NAME: Final = N_("That is not the study's name; nothing was done.")
 _NOTHING_CHOSEN: Final = N_("Choose what is to be discarded; nothing was done.")
 _OBJECT_SECONDS: Final = 600.0  # one is read once more for its digest, and may be very large
 
 Why = Annotated[str, Form(max_length=LONGEST_TEXT)]
 Name = Annotated[str, Form(max_length=100)]
-Operator = Annotated[Person, Depends(need(Role.OPERATOR))]
-Admin = Annotated[Person, Depends(need(Role.ADMIN))]
 
 
 def study_actions_router(pages: StudyPages) -> APIRouter:
@@ -56,7 +52,7 @@ def _asking(router: APIRouter, pages: StudyPages, asking: Asking, kind: type[Res
         if kind is Resend and not destination:
             raise HTTPException(status.HTTP_422_UNPROCESSABLE_CONTENT)
         subject, language = await pages.subject(route, key), pages.site.language(request)
-        told = Told(language.say(_SAY_WHY), failed=True)
+        told = Told(language.say(SAY_WHY), failed=True)
         if why.strip():
             wish = partial(kind, **identity_of(person), why=why, folder=subject.view.folder, destination=destination)
             told = await asking.do(subject.route, key, person, wish, language)
@@ -70,7 +66,7 @@ def _exporting(router: APIRouter, pages: StudyPages) -> None:
         """A copy of all that is here of it, on record in the root's audit log as `dicomrs export` has it."""
         subject = await pages.subject(route, key)
         if not why.strip():
-            return pages.site.go(request, subject.path, pages.say(request, _SAY_WHY), failed=True)
+            return pages.site.go(request, subject.path, pages.say(request, SAY_WHY), failed=True)
         await pages.record.note(person, "ask", request="export", route=route, study=key, why=why)
         log = AuditLog(pages.board.fs, subject.root)
         told = {"action": "export", **identity_of(person), "why": why, "study": key, "folder": subject.view.folder}
@@ -128,7 +124,7 @@ def _discarding(router: APIRouter, pages: StudyPages, asking: Asking) -> None:
         subject = await pages.subject(route, key)
         language = pages.site.language(request)
         if name.strip() != key or not why.strip():
-            told = Told(language.say(_SAY_WHY if not why.strip() else _NO_NAME), failed=True)
+            told = Told(language.say(SAY_WHY if not why.strip() else _NO_NAME), failed=True)
         else:
             chosen = tuple(dict.fromkeys(what))
             wish = partial(Discard, **identity_of(person), why=why, folder=subject.view.folder, what=chosen)

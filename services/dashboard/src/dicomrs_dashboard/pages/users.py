@@ -1,7 +1,7 @@
 """Who may sign in with a password here, and what each may do: for admins."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Form, HTTPException, Request, status
 from fastapi.responses import HTMLResponse, Response
@@ -9,13 +9,13 @@ from fastapi.responses import HTMLResponse, Response
 from dicomrs.moments import moment
 from dicomrs_dashboard.doors.house import Doors
 from dicomrs_dashboard.doors.people import Person, Role
-from dicomrs_dashboard.doors.roles import AskedFirst, need
+from dicomrs_dashboard.doors.record import NO_RECORD
+from dicomrs_dashboard.doors.roles import Admin, AskedFirst, need
 from dicomrs_dashboard.doors.users import CODE_MINUTES, User, UsersError
 from dicomrs_dashboard.language import N_
 from dicomrs_dashboard.patience import HangsError
 from dicomrs_dashboard.site import Site, url
 
-Admin = Annotated[Person, Depends(need(Role.ADMIN))]
 Text = Annotated[str, Form(max_length=200)]
 ADDED, ROLE_CHANGED, REMOVED, CODE_MADE, RESET = (
     "user added",
@@ -24,7 +24,6 @@ ADDED, ROLE_CHANGED, REMOVED, CODE_MADE, RESET = (
     "one-time code made",
     "user reset",
 )
-_NO_RECORD: Final = N_("Nothing was done, for it cannot be put on record: %(reason)s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +150,7 @@ class _Pages:
         try:
             await self._doors.record.note(person, action, user=name, **fields)
         except OSError as error:
-            return self._site.language(request).say(_NO_RECORD, reason=error.strerror), ""
+            return self._site.language(request).say(NO_RECORD, reason=error.strerror), ""
         try:
             return "", await self._doors.changing.call(act) or ""
         except UsersError as error:
