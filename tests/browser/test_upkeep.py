@@ -124,6 +124,23 @@ def test_a_viewer_sees_the_services_and_restarts_none(come):
     person.open("/services/scp/restart", 403)
 
 
+def test_who_reads_the_log_keeps_the_place_and_the_selection_while_lines_come(clinic: Clinic, come):
+    send_all(clinic.router.port(), series(60))
+    page = come(Role.VIEWER).open("/logs")
+    expect(page.locator("table.log tbody tr").nth(60)).to_be_attached()  # one for each delivery
+    page.wait_for_timeout(1500)  # the stream is open
+    name = page.locator("table.log tbody tr").nth(40).get_attribute("id")
+    row = page.locator(f"[id='{name}']")
+    row.evaluate("row => { row.scrollIntoView({block: 'center'}); getSelection().selectAllChildren(row) }")
+    place, selected = "row => row.getBoundingClientRect().top", "() => String(getSelection())"
+    before, read = row.evaluate(place), page.evaluate(selected)
+    assert read.strip()
+    send_all(clinic.router.port(), series(3), calling="A_LATE_CT")
+    expect(page.get_by_text("A_LATE_CT").first).to_be_attached(timeout=3000)
+    assert abs(row.evaluate(place) - before) < 3, "pixels"
+    assert page.evaluate(selected) == read
+
+
 def test_a_line_appears_in_the_log_without_a_reload_and_filters_hold(clinic: Clinic, come):
     person = come(Role.VIEWER)
     page = person.open("/logs?calling=A_NEW_CT")

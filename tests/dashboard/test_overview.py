@@ -41,7 +41,7 @@ def test_a_route_without_services_is_stopped_and_that_is_this_servers_job(tmp_pa
     assert "Images do not flow on 1 route" in page
     assert "A service does not run, or hangs." in page
     assert "Whose job: this server (hospital IT)" in page
-    assert "scp: " in re.sub(r"<[^>]+>", "", page), "which of them is said at once"
+    assert "scp (receives images from the scanners): " in re.sub(r"<[^>]+>", "", page), "which of them is said at once"
     assert 'href="/services"' in page[page.index("reasons") :]
 
 

@@ -16,6 +16,7 @@ from dicomrs_dashboard.language import N_, Language
 from dicomrs_dashboard.lights import Colour, Light, destination_light, light_of
 from dicomrs_dashboard.site import Site
 from dicomrs_dashboard.status import RouteView
+from dicomrs_dashboard.words.services import TASKS
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,7 @@ def overview_router(site: Site, board: Board) -> APIRouter:
         worst = Colour.RED if Colour.RED in colours else max(colours, default=Colour.GREY)  # as the verdict says
         return {
             "cards": cards,
+            "tasks": TASKS,
             "worst": worst,
             "verdict": verdict(cards, site.language(request)),
             "refused": board.refused,

@@ -20,12 +20,8 @@ from dicomrs_dashboard.patience import Patience
 from dicomrs_dashboard.processes import Process, ServiceCard, process_of, service_card
 from dicomrs_dashboard.site import Site
 from dicomrs_dashboard.status import RouteView
+from dicomrs_dashboard.words.services import TASKS
 
-TASKS: Final = {
-    "scp": N_("receives images from the scanners"),
-    "scu": N_("sends images to the destinations"),
-    "dashboard": N_("shows these pages"),
-}
 CONSEQUENCES: Final = {
     "scp": N_("It takes no new connections, finishes the image in hand (30 seconds at most) and is back within seconds."
               " A scanner that sends just then has to send the rest again; nothing that was acknowledged is lost."),

@@ -74,6 +74,18 @@ htmx.createEventSource = (url) => new Stream(url);
 // A live piece changes only what differs; what a person has opened stays open.
 Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, node) => name !== "open" || node.tagName !== "DETAILS";
 
+// The menu closes when a person turns to something else, or by Escape.
+function closeMenu(inside) {
+  const menu = document.querySelector("details.menu[open]");
+  if (menu && !menu.contains(inside)) menu.open = false;
+  return menu;
+}
+document.addEventListener("click", (event) => closeMenu(event.target));
+document.addEventListener("focusin", (event) => closeMenu(event.target));
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape") closeMenu(null)?.querySelector("summary").focus();
+});
+
 // Copy the text of the field that a button names.
 document.addEventListener("click", (event) => {
   const button = event.target.closest("[data-copy]");
