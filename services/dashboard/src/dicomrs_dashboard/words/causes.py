@@ -61,8 +61,8 @@ MEANINGS: Final[Mapping[Cause, str]] = {
 
 REMEDIES: Final[Mapping[Cause, str]] = {
     Cause.SERVICE_DOWN: N_(
-        "Under dicomrs up and on a cluster it is started again by itself; where it is not, start it there. Its log says "
-        "why it ended."
+        "Under dicomrs up and on a cluster it is started again by itself; where it is not, start it there. Its log "
+        "says why it ended."
     ),
     Cause.MANIFEST_REFUSED: N_("Correct the route; the service's own words name the field."),
     Cause.ROOT_UNUSABLE: N_("See to the volume: is it mounted, writable, and owned by the services' user?"),
