@@ -14,7 +14,8 @@ from dicomrs_dashboard.doors.passwords import WeakPasswordError, digest_of, new_
 from dicomrs_dashboard.doors.people import Role
 from dicomrs_dashboard.doors.sessions import Sessions
 from dicomrs_dashboard.doors.throttle import FREE, LONGEST_WAIT, OF_ONE_NAME, WAIT_FOR_NAME, Throttle
-from dicomrs_dashboard.doors.users import Users, UsersError
+from dicomrs_dashboard.doors.users import Users
+from dicomrs_dashboard.doors.users_file import UsersError
 from support.polling import eventually
 
 PASSWORD = "correct horse battery"
@@ -93,7 +94,7 @@ class TestFile:
         def fail(*_: str) -> None:
             raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-        monkeypatch.setattr(users._fs, "rename", fail, raising=False)
+        monkeypatch.setattr(users._file._fs, "rename", fail, raising=False)
         with pytest.raises(UsersError, match="Input/output error"):
             users.add("bob", Role.ADMIN)
         assert Path(users.path).read_text() == before

@@ -16,7 +16,8 @@ from dicomrs_cli.asking import IDENTIFIED, person, unusable
 from dicomrs_cli.output import console, load_routes, must_own, table
 from dicomrs_dashboard.doors.passwords import LONGEST, SHORTEST, WeakPasswordError, hash_password
 from dicomrs_dashboard.doors.people import Role
-from dicomrs_dashboard.doors.users import CODE_MINUTES, User, Users, UsersError
+from dicomrs_dashboard.doors.users import CODE_MINUTES, Users
+from dicomrs_dashboard.doors.users_file import User, UsersError
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
 

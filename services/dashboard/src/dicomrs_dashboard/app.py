@@ -11,8 +11,9 @@ from dicomrs_dashboard.api import api_router
 from dicomrs_dashboard.bearer import BearerToken
 from dicomrs_dashboard.board import Board
 from dicomrs_dashboard.doors.house import LARGEST_BODY, Doors, hang
-from dicomrs_dashboard.doors.login import login_router, turn_away
+from dicomrs_dashboard.doors.login import login_router
 from dicomrs_dashboard.doors.roles import close
+from dicomrs_dashboard.doors.turned_away import turn_away
 from dicomrs_dashboard.monitoring import monitoring_router
 from dicomrs_dashboard.pages.account import account_router
 from dicomrs_dashboard.pages.audit import audit_router
@@ -80,6 +81,6 @@ def create_app(board: Board, token: BearerToken, doors: Doors, program: Program 
     app.include_router(account_router(site, doors))
     app.include_router(set_aside_router(site, board, doors.record, patience))
     errors_for_people(app, site)
-    turn_away(app, site, doors)
+    turn_away(app, site, doors.record)
     hang(app, doors)
     return close(app)

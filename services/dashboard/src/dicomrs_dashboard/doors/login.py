@@ -1,11 +1,10 @@
-"""Signing in and out: by password, by a one-time code, by OpenID Connect; and what those see who may not come in."""
+"""Signing in and out: by password, by a one-time code, by OpenID Connect."""
 
 from math import ceil
 from typing import Annotated, Final
-from urllib.parse import urlencode, urlsplit
 
-from fastapi import APIRouter, Depends, FastAPI, Form, Request, status
-from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from fastapi import APIRouter, Depends, Form, Request, status
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from dicomrs.log import get_logger
 from dicomrs_dashboard.doors.coming import cookie_name, set_cookie
@@ -14,8 +13,9 @@ from dicomrs_dashboard.doors.openid import PATIENCE_SECONDS, OpenIdError
 from dicomrs_dashboard.doors.outside import is_private
 from dicomrs_dashboard.doors.passwords import WeakPasswordError
 from dicomrs_dashboard.doors.people import Person, Role
-from dicomrs_dashboard.doors.roles import NotAllowedError, SignInNeededError, public
-from dicomrs_dashboard.doors.users import User, UsersError
+from dicomrs_dashboard.doors.roles import public
+from dicomrs_dashboard.doors.turned_away import local
+from dicomrs_dashboard.doors.users_file import User, UsersError
 from dicomrs_dashboard.language import N_
 from dicomrs_dashboard.site import Site, url
 
@@ -226,44 +226,6 @@ def _by_openid(router: APIRouter, entrance: _Entrance) -> None:
         answer = entrance.let_in(request, person, None, wanted)
         set_cookie(answer, request.scope, _waiting_cookie(request), "", 0)
         return answer
-
-
-def turn_away(app: FastAPI, site: Site, doors: Doors) -> None:
-    """What is answered to those who may not see a page."""
-
-    @app.exception_handler(SignInNeededError)
-    async def sign_in(request: Request, _error: Exception) -> Response:
-        if request.state.stranger:
-            return site.page(request, "refused.html", 403, needed=None, stranger=request.state.stranger)
-        here = request.url.path.removeprefix(request.scope["root_path"]) if request.method == "GET" else "/"
-        if request.headers.get("hx-request"):
-            here = urlsplit(request.headers.get("hx-current-url", "")).path.removeprefix(request.scope["root_path"])
-            return Response(status_code=401, headers={"HX-Redirect": _to_login(request, here)})
-        if "text/html" in request.headers.get("accept", ""):
-            wanted = f"{here}?{request.url.query}" if request.method == "GET" and request.url.query else here
-            return RedirectResponse(_to_login(request, wanted), status.HTTP_303_SEE_OTHER)
-        return PlainTextResponse("401: sign in first\n", 401)
-
-    @app.exception_handler(NotAllowedError)
-    async def not_allowed(request: Request, error: Exception) -> Response:
-        assert isinstance(error, NotAllowedError)
-        path = request.url.path.removeprefix(request.scope["root_path"])
-        what = f"{request.method} {path[:200]}"
-        await doors.record.came(error.person, "refused", once=True, what=what, needs=error.role.label)
-        return site.page(request, "refused.html", 403, needed=error.role, stranger="")
-
-
-def local(path: str) -> str:
-    """A path of this site; "/" in place of whatever may lead elsewhere."""
-    parts = urlsplit(path)
-    own = path.startswith("/") and not parts.netloc and not parts.scheme and path[1:2] not in ("/", "\\")
-    return path if own and path.isprintable() and len(path) <= 2000 else "/"
-
-
-def _to_login(request: Request, wanted: str) -> str:
-    wanted = local(wanted)
-    query = f"?{urlencode({'to': wanted})}" if wanted != "/" else ""
-    return f"{url(request, '/login')}{query}"
 
 
 def _waiting_cookie(request: Request) -> str:

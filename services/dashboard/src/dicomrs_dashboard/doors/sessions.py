@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from dicomrs_dashboard.doors.people import Role
-from dicomrs_dashboard.doors.users import Users, UsersError
+from dicomrs_dashboard.doors.users import Users
+from dicomrs_dashboard.doors.users_file import UsersError
 
 _MOST: Final = 1000
 _MOST_OF_ONE: Final = 20  # of one person; the one unused for longest gives way

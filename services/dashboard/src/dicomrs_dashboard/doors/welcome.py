@@ -5,7 +5,8 @@ from typing import Final
 
 from dicomrs.log import get_logger
 from dicomrs_dashboard.doors.people import Role
-from dicomrs_dashboard.doors.users import CODE_MINUTES, Users, UsersError
+from dicomrs_dashboard.doors.users import CODE_MINUTES, Users
+from dicomrs_dashboard.doors.users_file import UsersError
 
 FIRST: Final = "admin"
 

@@ -13,7 +13,7 @@ from dicomrs_dashboard.doors.passwords import WeakPasswordError
 from dicomrs_dashboard.doors.people import Person, Role
 from dicomrs_dashboard.doors.record import NO_RECORD
 from dicomrs_dashboard.doors.roles import AskedFirst, Viewer, need
-from dicomrs_dashboard.doors.users import UsersError
+from dicomrs_dashboard.doors.users_file import UsersError
 from dicomrs_dashboard.language import N_
 from dicomrs_dashboard.site import Site
 

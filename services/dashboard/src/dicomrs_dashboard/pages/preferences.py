@@ -5,8 +5,8 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Depends, Form, Request, status
 from fastapi.responses import RedirectResponse, Response
 
-from dicomrs_dashboard.doors.login import local
 from dicomrs_dashboard.doors.roles import public
+from dicomrs_dashboard.doors.turned_away import local
 from dicomrs_dashboard.language import LANGUAGES
 from dicomrs_dashboard.site import LANGUAGE_COOKIE, THEME_COOKIE, THEMES, url
 

@@ -11,7 +11,8 @@ from dicomrs_dashboard.doors.house import Doors
 from dicomrs_dashboard.doors.people import Person, Role
 from dicomrs_dashboard.doors.record import NO_RECORD
 from dicomrs_dashboard.doors.roles import Admin, AskedFirst, need
-from dicomrs_dashboard.doors.users import CODE_MINUTES, User, UsersError
+from dicomrs_dashboard.doors.users import CODE_MINUTES
+from dicomrs_dashboard.doors.users_file import User, UsersError
 from dicomrs_dashboard.language import N_
 from dicomrs_dashboard.patience import HangsError
 from dicomrs_dashboard.site import Site, url
