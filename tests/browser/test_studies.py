@@ -141,13 +141,14 @@ def test_more_pages_than_a_browser_has_connections(site: Site, enter):
 def test_a_page_says_that_the_dashboard_is_gone_and_asks_to_sign_in_when_it_is_back(site: Site, enter):
     """Sessions end with the dashboard."""
     person = enter(Role.OPERATOR)
-    page = person.open("/studies?q=nobody")
-    page.wait_for_timeout(1500)  # the stream is open
+    page = person.page
+    with page.expect_response("**/live/studies**"):
+        person.open("/studies?q=nobody")
     site.router.kill("dashboard")
-    expect(page.locator("#stale")).to_be_visible(timeout=30_000)
+    expect(page.locator("#stale")).to_be_visible()
     site.start("dashboard")
     site.forget_cookies()
-    expect(page.get_by_label("Password")).to_be_visible(timeout=60_000)
+    expect(page.get_by_label("Password")).to_be_visible()
     page.get_by_label("Name").fill("operator")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()

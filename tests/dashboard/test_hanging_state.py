@@ -12,6 +12,7 @@ import pytest
 
 from dicomrs_dashboard.doors.people import Role
 from dicomrs_dashboard.patience import Patience
+from support.polling import eventually
 from support.router import route
 from tests.dashboard.conftest import PASSWORD
 
@@ -52,7 +53,7 @@ def test_what_is_not_on_record_yet_is_shown_to_nobody_also_not_to_who_asks_twice
         answers = list(both.map(lambda _: browser.get("/studies", headers=HERE), range(2)))
     for answer in answers:
         assert (answer.status_code, "it takes longer than 0.5 s" in answer.text) == (503, True)
-    assert browser.get("/studies", headers=HERE).status_code == 200
+    eventually(lambda: browser.get("/studies", headers=HERE).status_code == 200, "it is put on record, and shown")
 
 
 def test_a_change_of_users_that_hangs_is_told_of(asked):

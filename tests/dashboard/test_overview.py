@@ -94,8 +94,12 @@ class TestThatSomebodyLooksOn:
     """Then scu asks idle targets more often: it is said in a file in each root."""
 
     @pytest.fixture
-    def asked(self, spool, ask):
-        return ask(route(spool.root, destination("zeroclick", 4243)), patience=0.5)
+    def clinic(self, spool):
+        return route(spool.root, destination("zeroclick", 4243))
+
+    @pytest.fixture
+    def asked(self, clinic, ask):
+        return ask(clinic)
 
     def test_it_is_said_by_the_overview_and_by_no_other_page(self, spool, asked):
         browser = asked.signed_in(Role.VIEWER)
@@ -113,8 +117,8 @@ class TestThatSomebodyLooksOn:
             assert "its volume hangs" not in browser.get("/").text
             asked.board.has_changed(str(spool.root))
 
-    def test_a_volume_that_hangs_then_keeps_no_other_page_waiting(self, asked, monkeypatch):
-        free = threading.Event()
+    def test_a_volume_that_hangs_then_keeps_no_other_page_waiting(self, clinic, ask, monkeypatch):
+        asked, free = ask(clinic, patience=0.5), threading.Event()
         monkeypatch.setattr("dicomrs_dashboard.looking.note_watched", lambda _root: free.wait(60))
         browser = asked.signed_in(Role.VIEWER)
         try:

@@ -30,8 +30,8 @@ def test_what_arrives_during_an_outage_is_delivered_after_it(tmp_path, make_rout
     kept = {path.stem: path.read_bytes() for path in spool.waiting()}
     assert kept.keys() == {one.uid for one in objects}
     assert all(kept[one.uid].endswith(one.dataset) for one in objects)
-    assert len(router.events("scu", "destination failed")) >= 3
-    assert spool.status("scu")["destinations"]["tap"]["trouble"]
+    eventually(lambda: len(router.events("scu", "destination failed")) >= 3, "it is tried again and again")
+    eventually(lambda: spool.status("scu")["destinations"]["tap"]["trouble"], "the status says so")
 
     tap.start()
     spool.wait_empty(within=RECOVERY)
