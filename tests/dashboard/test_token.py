@@ -1,5 +1,7 @@
 """Who is let in: under /api nobody without the token, which may come, change and go while the dashboard runs."""
 
+import os
+
 import pytest
 
 from dicomrs_dashboard.bearer import BearerToken
@@ -59,6 +61,13 @@ def test_a_token_that_is_replaced_counts_at_once_and_the_old_one_no_longer(asked
     assert asked.get(PAGE, old).status_code == 401
     asked.token.unlink()
     assert asked.get(PAGE, "another-0123456789").status_code == 401
+
+
+def test_a_pipe_in_its_place_keeps_nobody_waiting(asked):
+    asked.token.unlink()
+    os.mkfifo(asked.token)
+    assert asked.get("/api/v1/status").status_code == 401
+    assert asked.get("/healthz").status_code == 200
 
 
 def test_health_needs_none(asked):

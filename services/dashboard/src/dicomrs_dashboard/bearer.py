@@ -2,7 +2,9 @@
 
 import hmac
 
-_LONGEST = 4096  # bytes
+from dicomrs.spool.fs import OsFileSystem, read_all
+
+_LARGEST = 4096  # bytes
 
 
 class BearerToken:
@@ -29,7 +31,6 @@ class BearerToken:
 
     def _read(self, path: str) -> bytes:
         try:
-            with open(path, "rb") as file:
-                return file.read(_LONGEST).strip()
+            return read_all(OsFileSystem(), path, _LARGEST).strip()
         except OSError:
             return b""

@@ -17,13 +17,14 @@ from fastapi.responses import RedirectResponse
 from joserfc.errors import JoseError
 
 from dicomrs.log import get_logger
+from dicomrs.spool.fs import OsFileSystem, read_all
 from dicomrs_dashboard.doors.people import Role
 from dicomrs_dashboard.doors.settings import OpenIdSettings, RoleMap
 
 PATIENCE_SECONDS: Final = 10 * 60.0
 _MOST: Final = 1000
 _LONGEST_NAME: Final = 200
-_LONGEST_SECRET: Final = 4096
+_LARGEST_SECRET: Final = 4096  # bytes
 _FRESH_SECONDS: Final = 300.0  # what the provider has told of itself is believed for so long
 _TIMEOUT: Final = 10.0  # seconds, of each question to the provider
 
@@ -147,8 +148,7 @@ class OpenId:
         """Read anew each time: a mounted Secret may be renewed."""
         path = self.settings.secret_file
         try:
-            with open(path, encoding="utf-8") as file:
-                return file.read(_LONGEST_SECRET).strip()
+            return read_all(OsFileSystem(), path, _LARGEST_SECRET).decode().strip()
         except (OSError, ValueError) as error:
             raise self._unreadable(path, error) from error
 

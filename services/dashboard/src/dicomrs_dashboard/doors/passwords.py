@@ -11,7 +11,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 SHORTEST: Final = 12
 LONGEST: Final = 200  # characters; also keeps a stranger from having megabytes hashed
 
-# 19 MiB and two passes: what OWASP asks for at least, for two at once must fit into a small pod.
+# 19 MiB and two passes: what OWASP asks for at least, for four at once (doors.house) must fit into a small pod.
 _hasher: Final = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 _NOBODYS: Final = _hasher.hash(secrets.token_urlsafe())
 _SIGNS: Final = "abcdefghjkmnpqrstuvwxyz23456789"  # none that are taken for another when read from a screen
