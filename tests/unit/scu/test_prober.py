@@ -38,7 +38,7 @@ def test_a_target_that_is_busy_with_somebody_else_is_no_trouble_unless_it_still_
     prober.start()
     try:
         eventually(lambda: target.played == 1 and not queue.silent_for(WATCHED_SECONDS), "it is asked", 30)
-        hold(lambda: not queue.figures().trouble, "it is no trouble", WATCHED_SECONDS - 1)
+        hold(lambda: not queue.figures().trouble, "it is no trouble", WATCHED_SECONDS / 2)
         assert "limit of associations" in eventually(lambda: queue.figures().trouble, "it is told", 30)
         assert target.played == 2
     finally:
