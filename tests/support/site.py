@@ -5,6 +5,7 @@ from typing import Final
 
 import httpx2
 
+from dicomrs_dashboard.doors.passwords import hash_password
 from dicomrs_dashboard.doors.people import Role
 from dicomrs_dashboard.doors.users import Users
 from support.processes import LOOPBACK, Child, free_port
@@ -48,8 +49,8 @@ class Site:
             child.wait_for_port(self.port)
 
     def _add(self, name: str, role: Role) -> None:
-        self._users.add(name, role)
-        self._users.set_password(name, PASSWORD)
+        """With the password at once: a dashboard that runs may look between two changes."""
+        self._users.add(name, role, hash_password(name, PASSWORD))
 
     def cookies(self, role: Role, number: int = 0) -> dict[str, str]:
         """Of a browser in which the user of this role has signed in; number: from 1, another one of that role."""
