@@ -101,6 +101,21 @@ def test_a_viewer_is_told_that_it_is_for_admins(site: Site, come):
         expect(page.get_by_role("heading", name="Not allowed")).to_be_visible()
 
 
+def test_the_menu_closes_by_escape_and_once_a_person_turns_to_something_else(site: Site, come):
+    page = come(Role.VIEWER.label).open("/")
+    menu = page.locator("details.menu")
+    opener = menu.locator("summary")
+    opener.press("Enter")
+    expect(menu).to_have_attribute("open", "")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Escape")
+    expect(menu).not_to_have_attribute("open", "")
+    expect(opener).to_be_focused()
+    opener.press("Enter")
+    page.keyboard.press("Shift+Tab")
+    expect(menu).not_to_have_attribute("open", "")
+
+
 def test_the_record_is_filtered_and_taken_along(site: Site, come, tmp_path: Path):
     admin = come(Role.ADMIN.label)
     page = admin.open("/audit")

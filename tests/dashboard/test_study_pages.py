@@ -171,6 +171,24 @@ def test_a_study_that_is_not_there_is_not_found(path, spool, ask, clinic):
     assert ask(clinic).signed_in(Role.ADMIN).get(path).status_code == 404
 
 
+def test_a_description_stands_in_the_list_but_not_for_viewers(spool, ask, clinic):
+    made = image(patient_name="Silva^Ana")
+    made.StudyDescription = "Planning CT, Silva"
+    spool.receive(instance(made))
+    asked = ask(clinic)
+    assert "Planning CT, Silva" in shown(asked.signed_in(Role.OPERATOR).get("/studies").text)
+    assert "Planning" not in asked.signed_in(Role.VIEWER).get("/studies").text
+
+
+def test_who_finds_no_study_is_told_where_to_look_next(spool, ask, clinic):
+    operator = ask(clinic).signed_in(Role.OPERATOR)
+    found, empty = operator.get("/studies?q=nobody").text, operator.get("/studies").text
+    assert "it has not reached this server" in found
+    assert "No study has come yet" in empty
+    for page in (found, empty):
+        assert 'href="/connectivity">See whether the scanner has called' in page
+
+
 def test_filters_that_make_no_sense_restrict_nothing(spool, ask, clinic):
     spool.receive(*series(1))
     operator = ask(clinic).signed_in(Role.OPERATOR)
