@@ -10,6 +10,7 @@ from dicomrs_dashboard.doors.people import Role
 from dicomrs_dashboard.doors.users import Users
 from dicomrs_dashboard.live import MOST_OF_ONE
 from support.browsing import PHONE, Visitor, inaccessible
+from support.polling import PATIENCE
 from support.router import destination, route
 from support.site import PASSWORD, Site
 
@@ -77,15 +78,16 @@ def test_a_page_that_was_open_asks_for_a_new_sign_in_after_signing_out_in_anothe
 
 
 def test_whoever_has_very_many_pages_open_is_told_so_and_one_that_is_closed_makes_room(site: Site, visit):
+    cookies = site.cookies(Role.OPERATOR, 1)  # of one who has no page of an earlier test
     with ExitStack() as pages:
         limits = httpx2.Limits(max_connections=None)
-        client = httpx2.Client(base_url=site.origin, cookies=site.cookies(Role.OPERATOR), timeout=30, limits=limits)
+        client = httpx2.Client(base_url=site.origin, cookies=cookies, timeout=PATIENCE, limits=limits)
         browser = pages.enter_context(client)
         opened = [pages.enter_context(browser.stream("GET", "/live/overview")) for _ in range(MOST_OF_ONE)]
         streams = [answer.iter_lines() for answer in opened]
         assert all("event: content" in lines for lines in streams)
         person = visit(site.origin)
-        person.bring(site.cookies(Role.OPERATOR))
+        person.bring(cookies)
         page = person.open("/")
         expect(page.get_by_text("You have very many pages open.")).to_be_visible()
         page.wait_for_timeout(4000)  # by then it would be said that the connection is lost
