@@ -189,7 +189,8 @@ def read_study(
         events = read_events(outbox.fs, f"{outbox.root}/{folder}")
     except FileNotFoundError:
         return None, False
-    metadata = outbox.metadata(folder)
+    described = outbox.study(folder)
+    metadata = described.metadata if described else outbox.metadata(folder)
     history = History(events)
     count, present = _Count(), {}
     tallies: Counter[tuple[str, str]] = Counter()  # destination and what
@@ -243,7 +244,7 @@ def read_study(
         arrivals=_quarters(came.values()),
         deliveries=_quarters(event.at for event in deliveries),
     )
-    return view_of_study, not count.unreadable and outbox.study(folder) is not None
+    return view_of_study, not count.unreadable and described is not None
 
 
 def _quarters(moments: Iterable[str]) -> Quarters:
